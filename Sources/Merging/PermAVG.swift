@@ -1,0 +1,210 @@
+import Networks
+import Synchronization
+
+/// How PermAVG learns.
+public struct PermAVGSettings: Codable, Equatable, Sendable {
+  public var epochs: Int
+
+  /// Adam's rate on the logits X.
+  public var learningRate: Float
+  public var schedule: LearningRateSchedule
+  public var sinkhorn: SinkhornSettings
+
+  /// Settings of the method.
+  public init(
+    epochs: Int, learningRate: Float, schedule: LearningRateSchedule, sinkhorn: SinkhornSettings
+  ) {
+    self.epochs = epochs
+    self.learningRate = learningRate
+    self.schedule = schedule
+    self.sinkhorn = sinkhorn
+  }
+}
+
+/// PermAVG: averages the members after permutations of their hidden units that are learned.
+///
+/// Each member but the first has a matrix of logits X for each hidden layer, and
+/// P = Sinkhorn(exp(X/τ) + ε); the members stay as they are, and Adam changes X to lower the training
+/// loss of the merged network. X starts as the identity, as in the thesis. The variants are the merge
+/// by the soft matrices, and the one by the permutations nearest to them (linear assignment).
+public struct PermAVG: Merger {
+  public let settings: PermAVGSettings
+
+  /// The method with its settings.
+  public init(_ settings: PermAVGSettings) { self.settings = settings }
+
+  public func merge(_ members: [Network], in context: MergeContext) throws -> MergeResult {
+    let architecture = try requireOneArchitecture(members)
+    guard let batches = context.batches else {
+      throw MergeError("permavg learns from training data; name a set with --dataset")
+    }
+    var learner = PermutationLearner(
+      members, architecture: architecture, settings: settings, batchSize: batches.batchSize,
+      threads: context.threads)
+    let history = try learn(&learner, from: batches, context)
+
+    let soft = learner.permutations
+    let hard = soft.map { $0.map(maximumAssignment) }
+    let identity = architecture.hiddenWidths.map(Permutation.identity)
+    let permuted = zip(members, [identity] + hard).map { $0.permuted(by: $1) }
+    let average = Network(architecture, parameters: mean(of: permuted.map(\.parameters)))
+    var result = MergeResult(variants: [
+      MergedVariant(network: learner.network),
+      MergedVariant(suffix: "hard", network: average),
+    ])
+    result.history = history
+    result.softPermutations = [identity.map(\.matrix)] + soft
+    result.permutations = [identity] + hard
+    return result
+  }
+
+  private func learn(
+    _ learner: inout PermutationLearner, from source: some BatchSource, _ context: MergeContext
+  ) throws -> [MergeEpoch] {
+    var batches = source
+    var batch = Batch(capacity: batches.batchSize, features: batches.features)
+    let total = settings.epochs * batches.batchesPerEpoch
+    var step = 0
+    var history: [MergeEpoch] = []
+    for epoch in stride(from: 1, through: settings.epochs, by: 1) {
+      batches.startEpoch(epoch)
+      var lossSum = 0.0
+      var correct = 0
+      for index in 0..<batches.batchesPerEpoch {
+        batches.fill(&batch, with: index)
+        let rate = settings.learningRate * settings.schedule.factor(step: step, of: total)
+        let value = learner.step(batch, learningRate: rate)
+        lossSum += value.loss * Double(batch.count)
+        correct += value.correct
+        step += 1
+        context.onStep(step, total)
+      }
+      let samples = Double(batches.sampleCount)
+      guard lossSum.isFinite, learner.network.isFinite else {
+        throw MergeError(
+          "permavg: the loss became infinite or NaN in epoch \(epoch) at learning rate"
+            + " \(settings.learningRate); try a smaller --permavg-learning-rate")
+      }
+      history.append(
+        MergeEpoch(
+          epoch: epoch, loss: lossSum / samples, accuracy: Double(correct) / samples,
+          validationAccuracy: context.validate?(learner.network), sharpness: learner.sharpness))
+    }
+    return history
+  }
+}
+
+/// The learned matrices, and one step of learning them.
+struct PermutationLearner {
+  /// The soft permutations [member − 1][hidden layer], flat, with the optimiser of each.
+  private var learned: [LearnedMatrix]
+  private let hiddenCount: Int
+  private let threads: Int
+  private var average: PermutedAverage
+  private var workspace: Workspace
+  private var gradient: [Float]
+
+  init(
+    _ members: [Network], architecture: Architecture, settings: PermAVGSettings, batchSize: Int,
+    threads: Int
+  ) {
+    let hidden = architecture.hiddenWidths
+    let parallelism = Parallelism.tiled(threads: threads)
+    hiddenCount = hidden.count
+    self.threads = threads
+    learned = members.dropFirst().flatMap { _ in
+      hidden.map { LearnedMatrix(logits: .identity($0), settings: settings.sinkhorn) }
+    }
+    average = PermutedAverage(members, architecture: architecture, parallelism: parallelism)
+    workspace = Workspace(architecture, capacity: batchSize, parallelism: parallelism)
+    gradient = Array(repeating: 0, count: architecture.parameterCount)
+    average.merge(permutations)
+  }
+
+  /// The merged network of the matrices as they are.
+  var network: Network { average.network }
+
+  /// The matrices P[m − 1][l].
+  var permutations: [[Matrix]] {
+    guard hiddenCount > 0 else { return Array(repeating: [], count: average.members.count - 1) }
+    return stride(from: 0, to: learned.count, by: hiddenCount).map { start in
+      learned[start..<start + hiddenCount].map(\.soft.matrix)
+    }
+  }
+
+  /// The mean over rows of the largest entry.
+  var sharpness: Double {
+    guard !learned.isEmpty else { return 1 }
+    return learned.reduce(0) { $0 + $1.sharpness } / Double(learned.count)
+  }
+
+  /// The gradient of the last batch's loss with respect to each X, in the order of ``permutations``.
+  private(set) var logitGradients: [Matrix] = []
+
+  /// Runs the merged network on a batch and moves every X one step of Adam.
+  mutating func step(_ batch: Batch, learningRate: Float) -> LossValue {
+    let value = computeGradients(batch)
+    let gradients = logitGradients
+    updateEach { index, matrix in
+      matrix.move(against: gradients[index], learningRate: learningRate)
+    }
+    average.merge(permutations)
+    return value
+  }
+
+  /// The loss of the merged network on a batch, and its gradient with respect to every X.
+  mutating func computeGradients(_ batch: Batch) -> LossValue {
+    average.network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+    let value = CrossEntropy().evaluate(batch, workspace: &workspace)
+    average.network.backward(
+      batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
+    let permutations = permutations
+    let matrixGradients = learned.indices.map { index in
+      average.gradient(
+        member: index / hiddenCount + 1, layer: index % hiddenCount, permutations: permutations,
+        from: gradient)
+    }
+    let results = Mutex(matrixGradients)
+    let learned = learned
+    concurrently(learned.count, threads: threads) { index in
+      let gradient = learned[index].soft.logitGradient(of: matrixGradients[index])
+      results.withLock { $0[index] = gradient }
+    }
+    logitGradients = results.withLock { $0 }
+    return value
+  }
+
+  /// Changes each matrix, several at a time; each is changed by one thread, so bits do not vary.
+  private mutating func updateEach(_ body: @Sendable (Int, inout LearnedMatrix) -> Void) {
+    let threads = threads
+    learned.withUnsafeMutableBufferPointer { learned in
+      // Each index is visited by one thread only.
+      nonisolated(unsafe) let learned = learned
+      concurrently(learned.count, threads: threads) { body($0, &learned[$0]) }
+    }
+  }
+}
+
+/// One learned matrix and its optimiser.
+private struct LearnedMatrix: Sendable {
+  var soft: SoftPermutation
+  var optimizer: Adam
+
+  init(logits: Matrix, settings: SinkhornSettings) {
+    soft = SoftPermutation(logits: logits, settings: settings)
+    optimizer = Adam(count: logits.elements.count)
+  }
+
+  mutating func move(against gradient: Matrix, learningRate: Float) {
+    optimizer.step(
+      &soft.logits.elements, gradient: gradient.elements, learningRate: learningRate)
+    soft.normalize()
+  }
+
+  var sharpness: Double {
+    let n = soft.count
+    return (0..<n).reduce(0) {
+      $0 + Double(soft.matrix.elements[$1 * n..<($1 + 1) * n].max() ?? 0)
+    } / Double(n)
+  }
+}

@@ -1,0 +1,242 @@
+import Foundation
+import Networks
+import RealModule
+
+/// How logits become a doubly stochastic matrix.
+public struct SinkhornSettings: Codable, Equatable, Sendable {
+  /// Divides the logits; smaller makes the matrix sharper.
+  public var temperature: Float
+
+  /// Added to every exponential, so that no entry dies.
+  public var epsilon: Float
+
+  /// The most row and column normalisations of one call.
+  public var iterations: Int
+
+  /// Normalising stops once every row sums to 1 within this; columns do to rounding.
+  public var tolerance: Float
+
+  /// Settings of the normalisation.
+  public init(temperature: Float, epsilon: Float, iterations: Int, tolerance: Float) {
+    self.temperature = temperature
+    self.epsilon = epsilon
+    self.iterations = iterations
+    self.tolerance = tolerance
+  }
+}
+
+/// A doubly stochastic matrix that is learned: P = Sinkhorn(exp(X / τ) + ε).
+///
+/// The normalisation is kept in scaling form, P = diag(u) K diag(v) with K = exp(X / τ) + ε, so that an
+/// iteration is two matrix–vector products (Sinkhorn & Knopp 1967), and starts from the last v, which a
+/// small step of X leaves almost right. Each row of K is divided by its largest exponential, which u
+/// takes back: no logit overflows.
+public struct SoftPermutation: Sendable {
+  public let settings: SinkhornSettings
+
+  /// X, n × n. Call ``normalize()`` after changing it.
+  public var logits: Matrix
+
+  /// P, as of the last ``normalize()``.
+  public private(set) var matrix: Matrix
+
+  /// How far from 1 the worst row of ``matrix`` sums.
+  public private(set) var marginalError: Float = .infinity
+
+  /// How many iterations the last ``normalize()`` took.
+  public private(set) var iterationsUsed = 0
+
+  /// K with each row scaled.
+  private var kernel: Matrix
+  /// ε as each row of ``kernel`` has it.
+  private var scaledEpsilon: [Float]
+  private var u: [Float]
+  private var v: [Float]
+
+  /// The matrix of some logits, normalised.
+  public init(logits: Matrix, settings: SinkhornSettings) {
+    precondition(logits.rows == logits.columns, "\(logits.rows) × \(logits.columns) logits")
+    let n = logits.rows
+    self.settings = settings
+    self.logits = logits
+    matrix = logits
+    kernel = logits
+    scaledEpsilon = Array(repeating: 0, count: n)
+    u = Array(repeating: 1, count: n)
+    v = Array(repeating: 1, count: n)
+    normalize()
+  }
+
+  public var count: Int { logits.rows }
+
+  /// Recomputes ``matrix`` from ``logits``.
+  public mutating func normalize() {
+    let n = count
+    exponentiate()
+    var product = [Float](repeating: 0, count: n)
+    iterationsUsed = 0
+    marginalError = .infinity
+    kernel.withView { kernel in
+      while true {
+        multiply(kernel, v, into: &product)
+        if iterationsUsed > 0 {
+          marginalError = zip(u, product).reduce(0) { max($0, abs($1.0 * $1.1 - 1)) }
+        }
+        if marginalError <= settings.tolerance || iterationsUsed == settings.iterations { break }
+        for i in 0..<n { u[i] = 1 / product[i] }
+        multiply(kernel.transposed, u, into: &product)
+        for i in 0..<n { v[i] = 1 / product[i] }
+        iterationsUsed += 1
+      }
+    }
+    scale(&matrix.elements, kernel.elements, rows: u, columns: v)
+  }
+
+  /// K ← exp(X / τ) + ε, each row divided by its own largest term.
+  private mutating func exponentiate() {
+    let n = count
+    let inverse = 1 / settings.temperature
+    let logEpsilon = settings.epsilon > 0 ? logf(settings.epsilon) : -.infinity
+    logits.elements.withUnsafeBufferPointer { x in
+      kernel.elements.withUnsafeMutableBufferPointer { k in
+        for row in 0..<n {
+          let range = row * n..<(row + 1) * n
+          let source = UnsafeBufferPointer(rebasing: x[range])
+          let shift = max((source.max() ?? 0) * inverse, logEpsilon)
+          scaledEpsilon[row] = settings.epsilon > 0 ? expf(logEpsilon - shift) : 0
+          let target = UnsafeMutableBufferPointer(rebasing: k[range])
+          exponential(source, scale: inverse, shift: -shift, into: target)
+          for i in 0..<n { target[i] += scaledEpsilon[row] }
+        }
+      }
+    }
+  }
+
+  /// The gradient of a loss with respect to the logits, from its gradient with respect to P.
+  ///
+  /// Differentiates the fixed point instead of the iterations (Guerrero Peña et al. 2023). With
+  /// G = ∂L/∂P, r and c the row and column sums of G∘P, and a the row sums of P:
+  /// (I − Pᵀ diag(1/a) P) β = c − Pᵀ (r/a), α = (r − P β)/a, and
+  /// ∂L/∂X = P ∘ (G − α 1ᵀ − 1 βᵀ) ∘ exp(X/τ)/(exp(X/τ) + ε) / τ. The system is positive semidefinite
+  /// with the constant vector as its null space; conjugate gradients solve it in two matrix–vector
+  /// products a step.
+  ///
+  /// - Parameters:
+  ///   - gradient: G, n × n.
+  ///   - steps: the most steps of conjugate gradients.
+  /// - Returns: ∂L/∂X, n × n. Exact where ``matrix`` is converged and the solver is.
+  public func logitGradient(of gradient: Matrix, steps: Int = 50) -> Matrix {
+    let n = count
+    precondition(gradient.rows == n && gradient.columns == n)
+    var (rowSums, columnSums) = productSums(gradient.elements, matrix.elements, n)
+    var mass = [Float](repeating: 0, count: n)
+    let ones = [Float](repeating: 1, count: n)
+    var result = gradient
+    matrix.withView { p in
+      multiply(p, ones, into: &mass)
+      for i in 0..<n { rowSums[i] /= mass[i] }
+      multiply(p.transposed, rowSums, into: &columnSums, scale: -1, keep: 1)
+      let beta = solve(columnSums, steps: steps) { x, y in
+        var through = [Float](repeating: 0, count: n)
+        multiply(p, x, into: &through)
+        for i in 0..<n { through[i] /= mass[i] }
+        y = x
+        multiply(p.transposed, through, into: &y, scale: -1, keep: 1)
+      }
+      var alpha = [Float](repeating: 0, count: n)
+      multiply(p, beta, into: &alpha)
+      for i in 0..<n { alpha[i] = rowSums[i] - alpha[i] / mass[i] }
+      finishGradient(&result.elements, alpha: alpha, beta: beta)
+    }
+    return result
+  }
+
+  /// g ← p (g − α_i − β_j) (1 − ε/k) / τ, element by element.
+  private func finishGradient(_ gradient: inout [Float], alpha: [Float], beta: [Float]) {
+    let n = count
+    let inverse = 1 / settings.temperature
+    var g = gradient.mutableSpan
+    let (p, k, beta) = (matrix.elements.span, kernel.elements.span, beta.span)
+    for row in 0..<n {
+      let (alpha, epsilon, start) = (alpha[row], scaledEpsilon[row], row * n)
+      for j in 0..<n {
+        let i = start + j
+        g[i] = p[i] * (g[i] - alpha - beta[j]) * (1 - epsilon / k[i]) * inverse
+      }
+    }
+  }
+}
+
+/// out[i, j] ← u[i] · k[i, j] · v[j].
+private func scale(_ out: inout [Float], _ k: [Float], rows u: [Float], columns v: [Float]) {
+  let n = v.count
+  var out = out.mutableSpan
+  let (k, v) = (k.span, v.span)
+  for row in 0..<u.count {
+    let (factor, start) = (u[row], row * n)
+    for j in 0..<n { out[start + j] = factor * k[start + j] * v[j] }
+  }
+}
+
+/// The row sums and the column sums of a ∘ b.
+private func productSums(_ a: [Float], _ b: [Float], _ n: Int) -> (rows: [Float], columns: [Float]) {
+  var rows = [Float](repeating: 0, count: n)
+  var columns = [Float](repeating: 0, count: n)
+  var columnSums = columns.mutableSpan
+  let (a, b) = (a.span, b.span)
+  for row in 0..<n {
+    var sum: Float = 0
+    let start = row * n
+    for j in 0..<n {
+      let product = a[start + j] * b[start + j]
+      columnSums[j] += product
+      sum = Relaxed.sum(sum, product)
+    }
+    rows[row] = sum
+  }
+  return (rows, columns)
+}
+
+/// Solves A x = b by conjugate gradients for a positive semidefinite A whose null space is the constant
+/// vectors (Hestenes & Stiefel 1952); x has mean zero.
+///
+/// - Parameters:
+///   - b: the right-hand side; its mean is taken out.
+///   - steps: the most steps.
+///   - apply: y ← A x.
+private func solve(
+  _ b: [Float], steps: Int, apply: (_ x: [Float], _ y: inout [Float]) -> Void
+) -> [Float] {
+  func dot(_ x: [Float], _ y: [Float]) -> Double {
+    zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+  }
+  func center(_ x: inout [Float]) {
+    let mean = Float(x.reduce(0) { $0 + Double($1) } / Double(x.count))
+    for i in x.indices { x[i] -= mean }
+  }
+  var residual = b
+  center(&residual)
+  var x = [Float](repeating: 0, count: b.count)
+  var direction = residual
+  var image = x
+  var square = dot(residual, residual)
+  // Further would be below the rounding of the products.
+  let enough = square * 1e-12
+  for _ in 0..<steps where square > enough {
+    apply(direction, &image)
+    let curvature = dot(direction, image)
+    guard curvature > 0 else { break }
+    let length = Float(square / curvature)
+    for i in x.indices {
+      x[i] += length * direction[i]
+      residual[i] -= length * image[i]
+    }
+    center(&residual)
+    let next = dot(residual, residual)
+    let ratio = Float(next / square)
+    for i in x.indices { direction[i] = residual[i] + ratio * direction[i] }
+    square = next
+  }
+  center(&x)
+  return x
+}

@@ -1,0 +1,13 @@
+/// A checkpoint that cannot be used: which file, and what about it.
+public struct CheckpointError: Error, Equatable, CustomStringConvertible {
+  public let path: String
+  public let problem: String
+
+  /// An error about the file at `path`.
+  public init(_ path: String, _ problem: String) {
+    self.path = path
+    self.problem = problem
+  }
+
+  public var description: String { "\(path): \(problem)" }
+}

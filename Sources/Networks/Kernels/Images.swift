@@ -1,0 +1,26 @@
+import RealModule
+
+/// out[i] ← scale · pixel[i] + shift for one image of bytes, mirrored left to right if asked.
+///
+/// - Parameters:
+///   - pixels: height × width × channels bytes, row by row.
+///   - width: pixels in a row.
+///   - isFlipped: whether each row is read from right to left.
+///   - scale: floats per step of a byte.
+///   - shift: the float of byte 0.
+///   - out: height × width floats.
+public func normalizeImage(
+  _ pixels: UnsafeBufferPointer<UInt8>, width: Int, isFlipped: Bool, scale: Float, shift: Float,
+  into out: UnsafeMutableBufferPointer<Float>
+) {
+  let count = pixels.count
+  guard isFlipped else {
+    for i in 0..<count { out[i] = Relaxed.multiplyAdd(Float(pixels[i]), scale, shift) }
+    return
+  }
+  for start in stride(from: 0, to: count, by: width) {
+    for i in 0..<width {
+      out[start + i] = Relaxed.multiplyAdd(Float(pixels[start + width - 1 - i]), scale, shift)
+    }
+  }
+}

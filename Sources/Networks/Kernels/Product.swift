@@ -1,0 +1,118 @@
+import COpenBLAS
+import Dispatch
+
+/// How a matrix product uses the machine.
+///
+/// OpenBLAS gives other last bits with another number of threads, so it always runs on one here, and
+/// parallel products are cut into tiles whose borders depend on the shape alone: the result has the
+/// same bits for any number of threads.
+public enum Parallelism: Sendable, Equatable {
+  /// One call of BLAS, on the calling thread.
+  case whole
+  /// Fixed tiles, computed by up to `threads` threads.
+  case tiled(threads: Int)
+}
+
+/// The BLAS library behind the products.
+public enum BLAS {
+  /// Picks kernels that fit this CPU, once, before the first product.
+  private static let isPrepared: Bool = {
+    copenblas_choose_kernels()
+    openblas_set_num_threads(1)
+    return true
+  }()
+
+  static func prepare() { _ = isPrepared }
+
+  /// The name of the kernels in use, `Haswell` or `SkylakeX` say.
+  public static var kernels: String {
+    prepare()
+    return String(cString: openblas_get_corename())
+  }
+
+  /// The library's version and build options.
+  public static var version: String { String(cString: openblas_get_config()) }
+
+  /// Whether the kernels in use were written for this CPU's vector units.
+  public static var fitsProcessor: Bool {
+    copenblas_cpu_has_avx2() == 0
+      || ["Haswell", "Zen", "SkylakeX", "Cooperlake", "SapphireRapids"].contains(kernels)
+  }
+}
+
+/// C ← scale · A · B + keep · C.
+///
+/// - Parameters:
+///   - a: m × k.
+///   - b: k × n.
+///   - c: m × n, overwritten; not read when `keep` is 0.
+///   - scale: the factor of the product.
+///   - keep: the factor of what C held before.
+///   - parallelism: one call, or fixed tiles over threads; both are deterministic.
+public func multiply(
+  _ a: MatrixView, _ b: MatrixView, into c: MutableMatrixView, scale: Float = 1, keep: Float = 0,
+  parallelism: Parallelism = .whole
+) {
+  precondition(
+    a.columns == b.rows && c.rows == a.rows && c.columns == b.columns,
+    "\(a.rows) × \(a.columns) times \(b.rows) × \(b.columns) into \(c.rows) × \(c.columns)")
+  BLAS.prepare()
+  guard case .tiled(let threads) = parallelism else {
+    return gemm(a, b, into: c, scale: scale, keep: keep)
+  }
+  let tileRows = 256
+  let tileColumns = 512
+  let down = (c.rows + tileRows - 1) / tileRows
+  let across = (c.columns + tileColumns - 1) / tileColumns
+  @Sendable func computeTile(_ index: Int) {
+    let (i, j) = (index / across * tileRows, index % across * tileColumns)
+    let rows = i..<min(i + tileRows, c.rows)
+    let columns = j..<min(j + tileColumns, c.columns)
+    gemm(
+      a.rows(rows), b.columns(columns), into: c.tile(rows: rows, columns: columns), scale: scale,
+      keep: keep)
+  }
+  concurrently(down * across, threads: threads, computeTile)
+}
+
+/// Runs `body` for every index below `count`, on up to `threads` threads.
+///
+/// Every index is computed whole by one thread, so results do not depend on how many there are.
+public func concurrently(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
+  let workers = min(threads, count)
+  guard workers > 1 else { return (0..<count).forEach(body) }
+  DispatchQueue.concurrentPerform(iterations: workers) { worker in
+    for index in stride(from: worker, to: count, by: workers) { body(index) }
+  }
+}
+
+private func gemm(
+  _ a: MatrixView, _ b: MatrixView, into c: MutableMatrixView, scale: Float, keep: Float
+) {
+  cblas_sgemm(
+    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans,
+    b.isTransposed ? CblasTrans : CblasNoTrans, Int32(a.rows), Int32(b.columns), Int32(a.columns),
+    scale, a.base, Int32(a.stride), b.base, Int32(b.stride), keep, c.base, Int32(c.stride))
+}
+
+/// y ← scale · A · x + keep · y, for a matrix and a vector.
+///
+/// - Parameters:
+///   - a: m × n.
+///   - x: n elements.
+///   - y: m elements, overwritten; not read when `keep` is 0.
+///   - scale: the factor of the product.
+///   - keep: the factor of what y held before.
+public func multiply(
+  _ a: MatrixView, _ x: [Float], into y: inout [Float], scale: Float = 1, keep: Float = 0
+) {
+  precondition(
+    x.count == a.columns && y.count == a.rows,
+    "\(a.rows) × \(a.columns) times a vector of \(x.count) into one of \(y.count)")
+  BLAS.prepare()
+  let (storedRows, storedColumns) =
+    a.isTransposed ? (a.columns, a.rows) : (a.rows, a.columns)
+  cblas_sgemv(
+    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, Int32(storedRows),
+    Int32(storedColumns), scale, a.base, Int32(a.stride), x, 1, keep, &y, 1)
+}

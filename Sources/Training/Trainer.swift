@@ -1,0 +1,74 @@
+import Networks
+
+/// Trains one network; knows nothing of other members, of ranks or of files.
+public struct Trainer {
+  public let settings: TrainingSettings
+
+  /// What is being trained, for error messages: `member 3`.
+  public let subject: String
+
+  /// Called after each batch with the number done and the number there will be.
+  public var onBatch: (Int, Int) -> Void = { _, _ in }
+
+  /// Gives the accuracy on held-out images after each epoch, if any are held out.
+  public var validate: ((Network) -> Double)?
+
+  /// A trainer.
+  public init(_ settings: TrainingSettings, subject: String) {
+    self.settings = settings
+    self.subject = subject
+  }
+
+  /// Runs all epochs of SGD.
+  ///
+  /// - Parameters:
+  ///   - network: trained in place.
+  ///   - batches: where the samples come from.
+  ///   - loss: what is made small.
+  /// - Returns: a record an epoch.
+  /// - Throws: ``DivergenceError`` if the loss stops being a finite number.
+  public func train(
+    _ network: inout Network, on batches: some BatchSource, minimizing loss: some Loss
+  ) throws -> [EpochRecord] {
+    var batches = batches
+    var batch = Batch(capacity: batches.batchSize, features: batches.features)
+    var workspace = Workspace(network.architecture, capacity: batches.batchSize)
+    var gradient = [Float](repeating: 0, count: network.parameters.count)
+    var optimizer = SGD(
+      count: network.parameters.count, momentum: settings.momentum,
+      weightDecay: settings.weightDecay)
+    let total = settings.epochs * batches.batchesPerEpoch
+    var step = 0
+    var records: [EpochRecord] = []
+
+    for epoch in 1...max(settings.epochs, 1) where epoch <= settings.epochs {
+      batches.startEpoch(epoch)
+      var lossSum = 0.0
+      var correct = 0
+      for index in 0..<batches.batchesPerEpoch {
+        batches.fill(&batch, with: index)
+        network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+        let value = loss.evaluate(batch, workspace: &workspace)
+        network.backward(
+          batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
+        optimizer.step(
+          &network.parameters, gradient: gradient,
+          learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total))
+        lossSum += value.loss * Double(batch.count)
+        correct += value.correct
+        step += 1
+        onBatch(step, total)
+      }
+      let samples = Double(batches.sampleCount)
+      guard lossSum.isFinite, network.isFinite else {
+        throw DivergenceError(
+          subject: subject, epoch: epoch, learningRate: settings.learningRate)
+      }
+      records.append(
+        EpochRecord(
+          epoch: epoch, loss: lossSum / samples, accuracy: Double(correct) / samples,
+          validationAccuracy: validate?(network)))
+    }
+    return records
+  }
+}

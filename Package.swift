@@ -46,7 +46,10 @@ let package = Package(
       dependencies: ["MPI", "Networks", "Datasets", "Training", "Merging", "CZlib"]),
 
     // MARK: The program
-    .executableTarget(name: "permavg", dependencies: ["Experiments", argumentParser]),
+    .executableTarget(name: "permavg",
+      dependencies: [
+        "MPI", "Networks", "Datasets", "Training", "Merging", "Experiments", argumentParser,
+      ]),
 
     // MARK: Tests
     .testTarget(name: "MPITests", dependencies: ["MPI"]),

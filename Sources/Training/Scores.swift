@@ -15,6 +15,14 @@ public struct Scores: Codable, Equatable, Sendable {
   /// distance of accuracy and confidence, weighted by samples (Guo et al. 2017).
   public let ece: Double
 
+  /// Scores that are already known.
+  public init(accuracy: Double, nll: Double, brier: Double, ece: Double) {
+    self.accuracy = accuracy
+    self.nll = nll
+    self.brier = brier
+    self.ece = ece
+  }
+
   /// Scores probabilities against labels.
   ///
   /// - Parameters:

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Dispatch
+import Synchronization
 
 /// How a matrix product uses the machine.
 ///
@@ -60,14 +61,12 @@ public func multiply(
   guard case .tiled(let threads) = parallelism else {
     return gemm(a, b, into: c, scale: scale, keep: keep)
   }
-  let tileRows = 256
-  let tileColumns = 512
-  let down = (c.rows + tileRows - 1) / tileRows
-  let across = (c.columns + tileColumns - 1) / tileColumns
+  // Smaller tiles spend more on packing their operands than a further thread would gain.
+  let down = (c.rows + 255) / 256
+  let across = (c.columns + 511) / 512
   @Sendable func computeTile(_ index: Int) {
-    let (i, j) = (index / across * tileRows, index % across * tileColumns)
-    let rows = i..<min(i + tileRows, c.rows)
-    let columns = j..<min(j + tileColumns, c.columns)
+    let rows = part(index / across, of: down, in: c.rows)
+    let columns = part(index % across, of: across, in: c.columns)
     gemm(
       a.rows(rows), b.columns(columns), into: c.tile(rows: rows, columns: columns), scale: scale,
       keep: keep)
@@ -75,14 +74,25 @@ public func multiply(
   concurrently(down * across, threads: threads, computeTile)
 }
 
+/// The `index`th of `parts` nearly equal parts of the numbers below `count`.
+private func part(_ index: Int, of parts: Int, in count: Int) -> Range<Int> {
+  index * count / parts..<(index + 1) * count / parts
+}
+
 /// Runs `body` for every index below `count`, on up to `threads` threads.
 ///
-/// Every index is computed whole by one thread, so results do not depend on how many there are.
+/// Every index is computed whole by one thread, the next one by whichever is free, so results do not
+/// depend on how many threads there are.
 public func concurrently(_ count: Int, threads: Int, _ body: @Sendable (Int) -> Void) {
   let workers = min(threads, count)
   guard workers > 1 else { return (0..<count).forEach(body) }
-  DispatchQueue.concurrentPerform(iterations: workers) { worker in
-    for index in stride(from: worker, to: count, by: workers) { body(index) }
+  let next = Atomic(0)
+  DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    while true {
+      let index = next.add(1, ordering: .relaxed).oldValue
+      guard index < count else { return }
+      body(index)
+    }
   }
 }
 

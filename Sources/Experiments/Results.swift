@@ -1,0 +1,68 @@
+import Training
+
+/// What a run came to: `results.json` of a run folder.
+///
+/// Holds nothing that depends on time or machine, so equal experiments give equal bytes.
+public struct Results: Codable, Equatable, Sendable {
+  /// The version of this file's form.
+  public var version = 1
+
+  /// What was scored: members, ensembles, merged networks, students, in this order.
+  public var rows: [Row]
+
+  /// The members' mean pairwise disagreement on the test set; nil for fewer than two.
+  public var disagreement: Double?
+
+  /// Loss and accuracy along the line between two members.
+  public var lines: [Line]
+
+  /// One predictor and its scores.
+  public struct Row: Codable, Equatable, Sendable {
+    public enum Kind: String, Codable, Sendable {
+      case member, ensemble, merged, student
+    }
+
+    public var kind: Kind
+    public var name: String
+
+    /// The checkpoint in the run folder; nil for ensembles.
+    public var file: String?
+
+    /// On the test set, which nothing was chosen by.
+    public var test: Scores
+
+    /// On the held-out training images; nil without a validation split.
+    public var validation: Scores?
+
+    /// Parameters that have to be stored.
+    public var parameters: Int
+
+    /// Passes through a network that one prediction takes.
+    public var forwardPasses: Int
+  }
+
+  /// The networks (1 − λ) θ_a + λ θ_b for λ from 0 to 1.
+  public struct Line: Codable, Equatable, Sendable {
+    public var from: Int
+    public var to: Int
+
+    /// Whether the second member was permuted first: `naive`, or the method that found how.
+    public var alignment: String
+    public var points: [Point]
+
+    public struct Point: Codable, Equatable, Sendable {
+      public var lambda: Double
+      /// On the first 10,000 training images that were learned from.
+      public var training: Value
+      public var test: Value
+    }
+
+    public struct Value: Codable, Equatable, Sendable {
+      public var loss: Double
+      public var accuracy: Double
+    }
+  }
+
+  /// The rows of a kind.
+  func rows(_ kind: Row.Kind) -> [Row] { rows.filter { $0.kind == kind } }
+}

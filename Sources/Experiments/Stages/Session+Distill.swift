@@ -1,0 +1,87 @@
+import Datasets
+import MPI
+import Networks
+import Training
+
+extension Session {
+  /// Distils the ensemble into students, which train on ranks as members do.
+  ///
+  /// Rank 0 sends the teacher ensemble to every rank; each rank computes the soft targets of its share
+  /// of the training images, as they are and mirrored; the shares are gathered on every rank, so that no
+  /// student computes them again.
+  ///
+  /// - Parameter members: the members by number, on rank 0; nil to read them from the folder.
+  /// - Throws: `JointFailure`, on every rank.
+  public func distill(_ members: [Network]? = nil) throws {
+    guard experiment.students > 0 else { return }
+    let teacher = try broadcastTeacher(members)
+    let targets = try shareTargets(of: teacher)
+
+    let students = Array(0..<experiment.students)
+    let own = students.filter { $0 % world.size == world.rank }
+    let progress = self.progress("distilling \(counted(students.count, "student"))")
+    let settings = experiment.distillation
+    let loss = DistillationLoss(alpha: settings.alpha, temperature: settings.temperature)
+    let trained = try trainEach(own, progress) { student, trainer in
+      var network = Network(
+        experiment.architecture, random: RandomStream(seed: experiment.seed, "student", student))
+      let records = try trainer.train(
+        &network, on: try batches(for: "student", student, targets: targets), minimizing: loss)
+      return (network, records)
+    } subject: {
+      "student \($0)"
+    }
+    progress.finish()
+    try collect(trained, numbers: students, stage: "student", name: RunFolder.studentName)
+  }
+
+  /// Sends the members' weights from rank 0 to every rank.
+  private func broadcastTeacher(_ members: [Network]?) throws -> Teacher {
+    var weights =
+      try onRoot {
+        try (members ?? folder.readMembers(for: experiment)).flatMap(\.parameters)
+      } ?? []
+    try world.broadcast(&weights, from: 0, phase: "broadcast teacher")
+    let count = experiment.architecture.parameterCount
+    let settings = experiment.distillation
+    return Teacher(
+      members: stride(from: 0, to: weights.count, by: count).map {
+        Network(experiment.architecture, parameters: Array(weights[$0..<$0 + count]))
+      },
+      normalization: experiment.normalization, combination: settings.targets,
+      temperature: settings.temperature)
+  }
+
+  /// Computes this rank's share of the soft targets and gathers everybody's.
+  ///
+  /// The shares are fixed chunks of images, dealt out to the ranks in turn, so that their bits do not
+  /// depend on how many ranks there are.
+  private func shareTargets(of teacher: Teacher) throws -> SoftTargets {
+    let training = try data().training
+    let chunks = 0..<Teacher.chunkCount(training)
+    let progress = self.progress("computing the teacher's soft targets")
+    let own = chunks.filter { $0 % world.size == world.rank }
+    var shares: [Int: [Float]] = [:]
+    for (place, chunk) in own.enumerated() {
+      shares[chunk] = teacher.targets(forChunk: chunk, of: training)
+      progress.update(place + 1, of: own.count)
+    }
+    let gathered = try world.allgatherV(
+      own.flatMap { shares[$0] ?? [] }, phase: "gather soft targets")
+    progress.finish()
+
+    // Back into the images' order: the next chunk comes from its rank's next unread part.
+    let classes = experiment.architecture.outputs
+    var read = [Int](repeating: 0, count: world.size)
+    var values: [Float] = []
+    values.reserveCapacity(training.count * 2 * classes)
+    for chunk in chunks {
+      let rank = chunk % world.size
+      let images = min(evaluationChunk, training.count - chunk * evaluationChunk)
+      let part = read[rank]..<read[rank] + images * 2 * classes
+      values.append(contentsOf: gathered[rank][part])
+      read[rank] = part.upperBound
+    }
+    return SoftTargets(classes: classes, values: values)
+  }
+}

@@ -1,0 +1,149 @@
+import Datasets
+import Merging
+import Networks
+import Training
+
+extension Session {
+  /// Scores everything in the run folder on rank 0 and writes `results.json`.
+  ///
+  /// - Returns: the results, on rank 0; nil elsewhere.
+  /// - Throws: `JointFailure`, on every rank.
+  public func evaluate() throws -> Results? {
+    let data = try data()
+    return try onRoot {
+      let progress = self.progress("evaluating")
+      let members = try folder.readMembers(for: experiment)
+      var rows: [Results.Row] = []
+      var memberLogits = SetLogits()
+      for (number, member) in members.enumerated() {
+        let name = RunFolder.memberName(number)
+        let logits = try logits(of: member)
+        memberLogits.append(logits)
+        rows.append(try row(.member, "member \(number)", logits, file: name))
+      }
+      rows += try ensembleRows(memberLogits)
+      let disagreement = meanPairwiseDisagreement(
+        memberLogits.test.map {
+          Probabilities(logits: $0, classes: experiment.architecture.outputs)
+        })
+
+      // Methods in their own order first, then whatever else lies there.
+      let known = MergingMethod.allCases.map(\.rawValue)
+      let merged = folder.mergedNames().sorted { a, b in
+        let (i, j) = (known.firstIndex { a.hasPrefix($0) }, known.firstIndex { b.hasPrefix($0) })
+        return (i ?? known.count, a) < (j ?? known.count, b)
+      }
+      for name in merged {
+        let file = RunFolder.mergedName(name)
+        let network = try folder.readNetwork(file, for: experiment)
+        rows.append(try row(.merged, name, try logits(of: network), file: file))
+      }
+      for number in 0..<experiment.students {
+        let file = RunFolder.studentName(number)
+        guard folder.hasNetwork(file) else { continue }
+        let network = try folder.readNetwork(file, for: experiment)
+        rows.append(try row(.student, "student \(number)", try logits(of: network), file: file))
+      }
+      let lines = try interpolations(members, on: data, progress)
+      let results = Results(rows: rows, disagreement: disagreement, lines: lines)
+      try folder.writeJSON(results, "results.json")
+      progress.finish()
+      return results
+    } ?? nil
+  }
+
+  /// Logits of one or several networks on the test set, and on the held-out images if there are any.
+  private struct SetLogits {
+    var test: [[Float]] = []
+    var validation: [[Float]] = []
+
+    mutating func append(_ other: SetLogits) {
+      test += other.test
+      validation += other.validation
+    }
+  }
+
+  private func logits(of network: Network) throws -> SetLogits {
+    let (data, split) = (try data(), try validationSplit())
+    func logits(_ dataset: Dataset, _ images: [Int]?) -> [Float] {
+      Training.logits(
+        of: network, on: dataset, images: images, normalization: experiment.normalization,
+        threads: threads)
+    }
+    return SetLogits(
+      test: [logits(data.test, nil)],
+      validation: split.validation.isEmpty ? [] : [logits(data.training, split.validation)])
+  }
+
+  private func row(
+    _ kind: Results.Row.Kind, _ name: String, _ logits: SetLogits,
+    combining combination: Combination = .logits, file: String? = nil
+  ) throws -> Results.Row {
+    let (data, split) = (try data(), try validationSplit())
+    let networks = logits.test.count
+    func scores(_ logits: [[Float]], _ labels: [Int]) -> Scores? {
+      guard !logits.isEmpty else { return nil }
+      return Scores(
+        ensemblePrediction(
+          logits, classes: experiment.architecture.outputs, combining: combination),
+        labels: labels)
+    }
+    guard let test = scores(logits.test, data.test.labels()) else {
+      preconditionFailure("a row is made of at least one network")
+    }
+    return Results.Row(
+      kind: kind, name: name, file: file.map { "\($0).safetensors" }, test: test,
+      validation: scores(logits.validation, data.training.labels(of: split.validation)),
+      parameters: networks * experiment.architecture.parameterCount, forwardPasses: networks)
+  }
+
+  private func ensembleRows(_ logits: SetLogits) throws -> [Results.Row] {
+    guard experiment.members > 1 else { return [] }
+    return try Combination.allCases.map {
+      try row(.ensemble, "ensemble, mean \($0.rawValue)", logits, combining: $0)
+    }
+  }
+
+  // MARK: - The line between two members
+
+  /// Loss and accuracy from member 0 to member 1, as it is and as each method permuted it.
+  private func interpolations(
+    _ members: [Network], on data: DatasetPair, _ progress: ProgressLine
+  ) throws -> [Results.Line] {
+    guard members.count > 1 else { return [] }
+    var ends: [(alignment: String, network: Network)] = [("naive", members[1])]
+    for method in MergingMethod.allCases {
+      if let permutations = try folder.readPermutations(method: method.rawValue, for: experiment) {
+        ends.append((method.rawValue, members[1].permuted(by: permutations[1])))
+      }
+    }
+    let images = Array(try validationSplit().training.prefix(10_000))
+    let steps = 24
+    return ends.enumerated().map { place, end in
+      let points = (0...steps).map { step in
+        let lambda = Double(step) / Double(steps)
+        let network = Network(
+          experiment.architecture,
+          parameters: interpolate(
+            members[0].parameters, end.network.parameters, at: Float(lambda)))
+        progress.update(place * (steps + 1) + step + 1, of: ends.count * (steps + 1))
+        return Results.Line.Point(
+          lambda: lambda, training: value(network, data.training, images),
+          test: value(network, data.test, nil))
+      }
+      return Results.Line(from: 0, to: 1, alignment: end.alignment, points: points)
+    }
+  }
+
+  private func value(
+    _ network: Network, _ dataset: Dataset, _ images: [Int]?
+  ) -> Results.Line.Value {
+    let logits = Training.logits(
+      of: network, on: dataset, images: images, normalization: experiment.normalization,
+      threads: threads)
+    let scores = Scores(
+      Probabilities(logits: logits, classes: network.architecture.outputs),
+      labels: dataset.labels(of: images))
+    return Results.Line.Value(loss: scores.nll, accuracy: scores.accuracy)
+  }
+}

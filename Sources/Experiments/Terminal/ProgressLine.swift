@@ -1,0 +1,84 @@
+import Foundation
+
+/// How far a piece of long work is, with the time left; only rank 0 has one that writes.
+///
+/// In a terminal the line is rewritten in place; elsewhere a plain line appears every ten seconds.
+final class ProgressLine {
+  private let label: String
+  private let isSilent: Bool
+  private let isLive: Bool
+  private let start = ContinuousClock.now
+  private var lastShown: ContinuousClock.Instant?
+
+  /// A line for some work.
+  ///
+  /// - Parameters:
+  ///   - label: what is being done.
+  ///   - isSilent: whether nothing is written, as on every rank but the first.
+  init(_ label: String, isSilent: Bool) {
+    self.label = label
+    self.isSilent = isSilent
+    // mpirun puts a pipe between a rank and the terminal; the scripts say when there is one.
+    isLive = isatty(STDERR_FILENO) == 1 || ProcessInfo.processInfo.environment["PERMAVG_LIVE"] == "1"
+    if !isSilent, !isLive { write("\(label) …\n") }
+  }
+
+  /// Tells how many steps are done.
+  func update(_ done: Int, of total: Int) {
+    guard !isSilent, done < total else { return }
+    let now = ContinuousClock.now
+    let interval: Duration = isLive ? .milliseconds(200) : .seconds(10)
+    guard now - (lastShown ?? start) >= interval else { return }
+    lastShown = now
+    let elapsed = (now - start).seconds
+    let left = elapsed / Double(done) * Double(total - done)
+    let text = "\(label): \(100 * done / total) %, \(readableDuration(left)) left"
+    write(isLive ? "\r\u{1B}[K\(text)" : "\(text)\n")
+  }
+
+  /// Ends the line with what came of the work.
+  func finish(_ summary: String = "") {
+    guard !isSilent else { return }
+    let seconds = readableDuration((ContinuousClock.now - start).seconds)
+    let text = "\(label): \(summary.isEmpty ? "" : summary + ", ")\(seconds)"
+    write(isLive ? "\r\u{1B}[K\(text)\n" : "\(text)\n")
+  }
+
+  private func write(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}
+
+/// `0.35 s`, `12.4 s`, `3 min 05 s` or `2 h 10 min`.
+func readableDuration(_ seconds: Double) -> String {
+  func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+  if seconds < 1 { return "\(decimal(seconds, 2)) s" }
+  if seconds < 60 { return "\(decimal(seconds, 1)) s" }
+  let whole = Int(seconds.rounded())
+  if whole < 3600 { return "\(whole / 60) min \(padded(whole % 60)) s" }
+  return "\(whole / 3600) h \(padded(whole % 3600 / 60)) min"
+}
+
+/// A number with a fixed count of decimals.
+func decimal(_ value: Double, _ decimals: Int) -> String {
+  String(format: "%.\(decimals)f", value)
+}
+
+/// A number of bytes: `812 B`, `1.63 MB`.
+func readableBytes(_ bytes: Int) -> String {
+  let units = ["B", "kB", "MB", "GB", "TB"]
+  var value = Double(bytes)
+  var unit = 0
+  while value >= 1000, unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  return unit == 0 ? "\(bytes) B" : "\(decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0)) \(units[unit])"
+}

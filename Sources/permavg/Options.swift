@@ -1,0 +1,210 @@
+import ArgumentParser
+import Datasets
+import Experiments
+import MPI
+import Merging
+import Networks
+import Training
+
+extension Architecture: ExpressibleByArgument {}
+extension Normalization: ExpressibleByArgument {}
+extension DatasetName: ExpressibleByArgument {}
+extension Recipe: ExpressibleByArgument {}
+extension LearningRateSchedule: ExpressibleByArgument {}
+extension Combination: ExpressibleByArgument {}
+
+/// The recipe that the help quotes.
+private let defaults = Recipe.default.experiment
+
+/// Where the data is and how many threads may compute.
+struct MachineOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Folder with the data set's four IDX files, plain or .gz. (default for fashion-mnist:"
+        + " \(DatasetName.fashionMNIST.defaultFolder ?? ""), of the Debian package"
+        + " dataset-fashion-mnist)", valueName: "dir"))
+  var data: String?
+
+  @Option(
+    help:
+      "Threads that rank 0 may use while the other ranks wait. Results do not depend on it. (default: one a core)"
+  )
+  var threads: Int?
+}
+
+/// What the members are and how they are trained.
+struct ExperimentOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Settings to start from; the options below change single ones. "
+        + Recipe.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; ") + "."))
+  var recipe = Recipe.default
+
+  @Option(help: "Seed of all randomness. (default: \(defaults.seed))")
+  var seed: UInt64?
+
+  @Option(help: "M, the number of networks in the ensemble. (default: \(defaults.members))")
+  var members: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Widths from the input to the output, with ReLU between. (default: \(defaults.architecture))",
+      valueName: "widths"))
+  var architecture: Architecture?
+
+  @Option(
+    help:
+      "Data set: \(DatasetName.allCases.map(\.rawValue).joined(separator: ", ")). (default: \(defaults.dataset.rawValue))"
+  )
+  var dataset: DatasetName?
+
+  @Option(
+    help: ArgumentHelp(
+      "Inputs are (byte/255 - mean)/deviation. (default: \(defaults.normalization))",
+      valueName: "mean,deviation"))
+  var normalization: Normalization?
+
+  @Option(
+    help: ArgumentHelp(
+      "Training images held out for choosing; never the test set. (default: \(defaults.validation),"
+        + " thesis: \(Recipe.thesis.experiment.validation))", valueName: "images"))
+  var validation: Int?
+
+  @Option(help: "Passes over the training images. (default: \(defaults.training.epochs))")
+  var epochs: Int?
+
+  @Option(help: "Images a step, for members and all that learns. (default: \(defaults.training.batchSize))")
+  var batchSize: Int?
+
+  @Option(help: "Base rate of SGD. (default: \(defaults.training.learningRate))")
+  var learningRate: Float?
+
+  @Option(
+    help:
+      "Schedule of the rate: constant, cosine (to zero over the run), thesis. (default: \(defaults.training.schedule.rawValue), thesis: thesis)"
+  )
+  var schedule: LearningRateSchedule?
+
+  @Option(help: "Momentum of SGD. (default: \(defaults.training.momentum))")
+  var momentum: Float?
+
+  @Option(help: "Weight decay of SGD. (default: \(defaults.training.weightDecay))")
+  var weightDecay: Float?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Mirror training images with probability one half. (default: --flips)")
+  var flips: Bool?
+
+  /// The experiment that the options describe.
+  var experiment: Experiment {
+    var result = recipe.experiment
+    seed.map { result.seed = $0 }
+    members.map { result.members = $0 }
+    architecture.map { result.architecture = $0 }
+    dataset.map { result.dataset = $0 }
+    normalization.map { result.normalization = $0 }
+    validation.map { result.validation = $0 }
+    epochs.map { result.training.epochs = $0 }
+    batchSize.map { result.training.batchSize = $0 }
+    learningRate.map { result.training.learningRate = $0 }
+    schedule.map { result.training.schedule = $0 }
+    momentum.map { result.training.momentum = $0 }
+    weightDecay.map { result.training.weightDecay = $0 }
+    flips.map { result.training.flips = $0 }
+    return result
+  }
+}
+
+/// How members are merged.
+struct MergingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Ways to merge, separated by commas. "
+        + MergingMethod.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; ")
+        + ".", valueName: "methods"))
+  var method = MethodList(methods: MergingMethod.allCases)
+
+  @Option(
+    help: ArgumentHelp(
+      "Passes over the training images that permutations are learned in."
+        + " (default: \(defaults.permAVG.epochs))", valueName: "epochs"))
+  var permavgEpochs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Adam's base rate on the permutations' logits. (default: \(defaults.permAVG.learningRate))",
+      valueName: "rate"))
+  var permavgLearningRate: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "Divides the permutations' logits; smaller is sharper."
+        + " (default: \(defaults.permAVG.sinkhorn.temperature))", valueName: "temperature"))
+  var sinkhornTemperature: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "The most row and column normalisations a step."
+        + " (default: \(defaults.permAVG.sinkhorn.iterations))", valueName: "iterations"))
+  var sinkhornIterations: Int?
+
+  func apply(to experiment: inout Experiment) {
+    if let permavgEpochs { experiment.permAVG.epochs = permavgEpochs }
+    if let permavgLearningRate { experiment.permAVG.learningRate = permavgLearningRate }
+    if let sinkhornTemperature { experiment.permAVG.sinkhorn.temperature = sinkhornTemperature }
+    if let sinkhornIterations { experiment.permAVG.sinkhorn.iterations = sinkhornIterations }
+  }
+}
+
+/// How students are distilled.
+struct DistillationOptions: ParsableArguments {
+  @Option(help: "Networks to distil the ensemble into. (default: \(defaults.students))")
+  var students: Int?
+
+  @Option(
+    help:
+      "Weight of the teacher's soft targets, from 0 to 1; the labels have the rest. (default: \(defaults.distillation.alpha))"
+  )
+  var alpha: Float?
+
+  @Option(help: "Temperature of the soft targets. (default: \(defaults.distillation.temperature))")
+  var temperature: Float?
+
+  @Option(
+    help:
+      "Soft targets from the members' mean logits or mean probabilities. (default: \(defaults.distillation.targets.rawValue))"
+  )
+  var targets: Combination?
+
+  func apply(to experiment: inout Experiment) {
+    if let students { experiment.students = students }
+    if let alpha { experiment.distillation.alpha = alpha }
+    if let temperature { experiment.distillation.temperature = temperature }
+    if let targets { experiment.distillation.targets = targets }
+  }
+}
+
+/// Merging methods separated by commas.
+struct MethodList: ExpressibleByArgument, CustomStringConvertible {
+  var methods: [MergingMethod]
+
+  init(methods: [MergingMethod]) { self.methods = methods }
+
+  init?(argument: String) {
+    let names = argument.split(separator: ",").map(String.init)
+    methods = names.compactMap(MergingMethod.init(rawValue:))
+    guard methods.count == names.count, !methods.isEmpty else { return nil }
+  }
+
+  var description: String { methods.map(\.rawValue).joined(separator: ",") }
+  var defaultValueDescription: String { description }
+}
+
+extension ParsableCommand {
+  /// Runs a command's work on all ranks, and ends with its status if it is not 0.
+  func onRanks(_ work: (Communicator) throws -> Void) throws {
+    let status = MPI.run(work)
+    guard status == 0 else { throw ExitCode(status) }
+  }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Experiments
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "The whole experiment: train, merge, distil, evaluate, report.",
+    discussion: "Members that the output folder already has are kept.")
+
+  @Option(help: ArgumentHelp("Run folder to make or to go on with.", valueName: "folder"))
+  var output: String
+
+  @OptionGroup(title: "Members") var members: ExperimentOptions
+  @OptionGroup(title: "Merging") var merging: MergingOptions
+  @OptionGroup(title: "Distillation") var distillation: DistillationOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  func run() throws {
+    var experiment = members.experiment
+    merging.apply(to: &experiment)
+    distillation.apply(to: &experiment)
+    try onRanks { world in
+      let session = try Session.create(
+        experiment, at: output, in: world, command: "run", dataFolder: machine.data,
+        threads: machine.threads)
+      let results = try session.runAll(merging: merging.method.methods)
+      session.printTable(results)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import Experiments
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Trains the members, member m on rank m mod R, and gathers them on rank 0.",
+    discussion: "Members that the output folder already has are kept.")
+
+  @Option(help: ArgumentHelp("Run folder to make or to go on with.", valueName: "folder"))
+  var output: String
+
+  @OptionGroup(title: "Members") var members: ExperimentOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  func run() throws {
+    try onRanks { world in
+      let session = try Session.create(
+        members.experiment, at: output, in: world, command: "train", dataFolder: machine.data,
+        threads: machine.threads)
+      _ = try session.trainMembers()
+      try session.close()
+    }
+  }
+}

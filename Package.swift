@@ -4,12 +4,15 @@ import PackageDescription
 /// Tuned to the machine that builds it; `MARCH=x86-64-v3 swift build` makes a binary for older hosts.
 let march = Context.environment["MARCH"] ?? "native"
 
+/// Warnings are errors where we test, not where others build with a newer compiler.
+let strict: [SwiftSetting] =
+  Context.environment["WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
 /// Numeric targets optimise in debug builds too: an unoptimised training step is a hundred times
 /// slower. Swift's code generation follows the C compiler's `-march`, and `-fno-math-errno` lets
 /// square roots vectorise.
-let numeric: [SwiftSetting] = [
-  .unsafeFlags(["-O", "-Xcc", "-march=\(march)", "-Xcc", "-fno-math-errno"])
-]
+let numeric: [SwiftSetting] =
+  strict + [.unsafeFlags(["-O", "-Xcc", "-march=\(march)", "-Xcc", "-fno-math-errno"])]
 
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -36,32 +39,35 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // MARK: Libraries, each depending only on those above it
-    .target(name: "MPI", dependencies: ["CMPI"]),
+    .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
     .target(name: "Networks", dependencies: ["COpenBLAS", realModule], swiftSettings: numeric),
     .target(name: "Datasets", dependencies: ["Networks", "CZlib"], swiftSettings: numeric),
     .target(name: "Training", dependencies: ["Networks", "Datasets"], swiftSettings: numeric),
     .target(name: "Merging", dependencies: ["Networks", realModule], swiftSettings: numeric),
     .target(
       name: "Experiments",
-      dependencies: ["MPI", "Networks", "Datasets", "Training", "Merging", "CZlib"]),
+      dependencies: ["MPI", "Networks", "Datasets", "Training", "Merging", "CZlib"],
+      swiftSettings: strict),
 
     // MARK: The program
     .executableTarget(name: "permavg",
       dependencies: [
         "MPI", "Networks", "Datasets", "Training", "Merging", "Experiments", argumentParser,
-      ]),
+      ], swiftSettings: strict),
 
     // MARK: Tests
-    .testTarget(name: "MPITests", dependencies: ["MPI"]),
+    .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], swiftSettings: strict),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
+      name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")],
+      swiftSettings: strict),
     .testTarget(
       name: "MergingTests", dependencies: ["Merging"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
-    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "permavg"]),
+    .testTarget(
+      name: "ExperimentsTests", dependencies: ["Experiments", "permavg"], swiftSettings: strict),
   ]
 )

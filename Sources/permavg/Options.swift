@@ -37,7 +37,8 @@ struct ExperimentOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Settings to start from; the options below change single ones. "
-        + Recipe.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; ") + "."))
+        + Recipe.allCases.reversed().map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; ")
+        + "."))
   var recipe = Recipe.default
 
   @Option(help: "Seed of all randomness. (default: \(defaults.seed))")
@@ -66,8 +67,8 @@ struct ExperimentOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Training images held out for choosing; never the test set. (default: \(defaults.validation),"
-        + " thesis: \(Recipe.thesis.experiment.validation))", valueName: "images"))
+      "Training images held out; accuracy on them is reported after each epoch."
+        + " (default: \(defaults.validation))", valueName: "images"))
   var validation: Int?
 
   @Option(help: "Passes over the training images. (default: \(defaults.training.epochs))")

@@ -1,0 +1,166 @@
+import Datasets
+import Foundation
+import Networks
+import Testing
+
+@testable import Experiments
+
+/// What a user gets wrong, with the words and the status that tell.
+@Suite(.serialized) struct BadInputTests {
+  /// Runs the program alone and under mpirun; both must say one line and leave with the status.
+  private func expectRefusal(
+    _ status: Int32, saying words: String..., arguments: [String],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    for ranks in [nil, 3] {
+      let outcome = try Program.permavg(ranks: ranks, arguments)
+      #expect(outcome.status == status, "\(outcome.errors)", sourceLocation: sourceLocation)
+      let lines =
+        ranks == nil
+        ? outcome.errors.split(separator: "\n").map(String.init).filter { !$0.hasSuffix("…") }
+        : outcome.errorLines
+      #expect(lines.count == 1, "\(outcome.errors)", sourceLocation: sourceLocation)
+      for word in words {
+        #expect(
+          lines.first?.contains(word) == true, "\(lines) should say \(word)",
+          sourceLocation: sourceLocation)
+      }
+      for noise in ["Fatal error", "Stack dump", "Backtrace", "0x"] {
+        #expect(!outcome.errors.contains(noise), sourceLocation: sourceLocation)
+      }
+    }
+  }
+
+  @Test func `a missing data folder names the package and the option`() throws {
+    let folder = try TemporaryFolder()
+    try expectRefusal(
+      3, saying: "/nowhere", "dataset-fashion-mnist", "--data",
+      arguments: ["run", "--output", folder["run"], "--data", "/nowhere"])
+    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
+  }
+
+  @Test func `MNIST has no usual folder`() throws {
+    let folder = try TemporaryFolder()
+    try expectRefusal(
+      3, saying: "--data DIR",
+      arguments: ["train", "--dataset", "mnist", "--output", folder["run"]])
+  }
+
+  @Test func `no members are refused`() throws {
+    let folder = try TemporaryFolder()
+    try expectRefusal(
+      2, saying: "--members 0", "at least one",
+      arguments: ["run", "--members", "0", "--output", folder["run"]])
+    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
+  }
+
+  @Test func `a network that does not fit the data is refused`() throws {
+    let folder = try TemporaryFolder()
+    try expectRefusal(
+      2, saying: "--architecture 100-10", "784",
+      arguments: [
+        "train", "--dataset", "synthetic", "--architecture", "100-10", "--output", folder["run"],
+      ])
+  }
+
+  @Test(arguments: [
+    ["run", "--members", "", "--output", "x"], ["run", "--architecture", "784", "--output", "x"],
+    ["merge", "x", "--method", "nonsense"], ["run"], ["nonsense"],
+  ])
+  func `words that make no sense are usage errors, said once`(arguments: [String]) throws {
+    for ranks in [nil, 3] {
+      let outcome = try Program.permavg(ranks: ranks, arguments)
+      #expect(outcome.status == 2)
+      let usages = outcome.errors.components(separatedBy: "Usage:").count - 1
+      #expect(usages == 1, "\(outcome.errors)")
+    }
+  }
+
+  @Test func `a folder that is not there is refused`() throws {
+    try expectRefusal(3, saying: "nowhere/run", "no such run folder", arguments: ["merge", "nowhere/run"])
+  }
+
+  @Test func `a folder with another experiment is refused and left as it was`() throws {
+    let folder = try TemporaryFolder()
+    let run = folder["run"]
+    let arguments = [
+      "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+      "--members", "2", "--output", run,
+    ]
+    #expect(try Program.permavg(arguments).status == 0)
+    let before = try contents(of: run)
+    try expectRefusal(
+      2, saying: "another experiment", "seed: 1 there, 9 here", arguments: arguments + ["--seed", "9"])
+    #expect(try contents(of: run) == before)
+  }
+
+  @Test func `a folder with other things is refused and left as it was`() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([1, 2, 3], to: "holiday.jpg")
+    try expectRefusal(
+      2, saying: "holiday.jpg",
+      arguments: ["train", "--dataset", "synthetic", "--output", folder.path])
+    #expect(try contents(of: folder.path).keys.sorted() == ["holiday.jpg"])
+  }
+
+  @Test func `a member of another architecture is refused`() throws {
+    let folder = try TemporaryFolder()
+    let run = folder["run"]
+    #expect(
+      try Program.permavg([
+        "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+        "--members", "2", "--output", run,
+      ]).status == 0)
+    let other = try #require(Architecture("784-9-10"))
+    try Network(other, random: RandomStream(seed: 1, "test")).checkpoint()
+      .write(to: "\(run)/members/001.safetensors")
+    let before = try contents(of: run)
+    try expectRefusal(
+      4, saying: "001.safetensors", "784-9-10", "784-8-10", arguments: ["merge", run])
+    #expect(try contents(of: run).keys.sorted() == before.keys.sorted())
+  }
+
+  @Test func `a checkpoint that lies is refused`() throws {
+    let folder = try TemporaryFolder()
+    try folder.write([255, 255, 255, 255, 255, 255, 255, 127, 0x7B, 0x7D], to: "a.safetensors")
+    try expectRefusal(
+      4, saying: "a.safetensors", "header", arguments: ["evaluate", folder["a.safetensors"]])
+    try expectRefusal(
+      4, saying: "b.safetensors", "no such file", arguments: ["evaluate", folder["b.safetensors"]])
+  }
+
+  @Test func `a checkpoint that does not fit the data is refused`() throws {
+    let folder = try TemporaryFolder()
+    let architecture = try #require(Architecture("20-5"))
+    try Network(architecture, random: RandomStream(seed: 1, "test")).checkpoint()
+      .write(to: folder["a.safetensors"])
+    try expectRefusal(
+      4, saying: "a.safetensors", "20-5", "784",
+      arguments: ["evaluate", folder["a.safetensors"], "--dataset", "synthetic"])
+  }
+
+  @Test func `a truncated data file is refused`() throws {
+    let folder = try TemporaryFolder()
+    let source = try #require(DatasetName.fashionMNIST.defaultFolder)
+    for name in try FileManager.default.contentsOfDirectory(atPath: source) {
+      let data = try Data(contentsOf: URL(fileURLWithPath: "\(source)/\(name)"))
+      let isCut = name.hasPrefix("t10k-images")
+      try folder.write([UInt8](isCut ? data.prefix(data.count / 2) : data), to: name)
+    }
+    try expectRefusal(
+      3, saying: "t10k-images", "fetch it again",
+      arguments: ["run", "--data", folder.path, "--output", folder["run"]])
+    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
+  }
+
+  @Test func `a report before an evaluation is refused`() throws {
+    let folder = try TemporaryFolder()
+    let run = folder["run"]
+    #expect(
+      try Program.permavg([
+        "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+        "--members", "1", "--output", run,
+      ]).status == 0)
+    try expectRefusal(3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
+  }
+}

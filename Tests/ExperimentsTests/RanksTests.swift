@@ -1,0 +1,103 @@
+import Foundation
+import Testing
+
+@testable import Experiments
+
+/// A small experiment with more members than some numbers of ranks, and fewer than others.
+private let small = [
+  "--dataset", "synthetic", "--architecture", "784-24-20-10", "--members", "4", "--epochs", "2",
+  "--batch-size", "100", "--validation", "500", "--permavg-epochs", "1", "--students", "2",
+  "--seed", "7",
+]
+
+@Suite(.serialized) struct RanksTests {
+  @Test(.timeLimit(.minutes(5)))
+  func `1, 2, 3 and 5 ranks give the same bytes`() throws {
+    let folder = try TemporaryFolder()
+    var first: [String: Data]?
+    for ranks in [1, 2, 3, 5] {
+      let run = folder["ranks-\(ranks)"]
+      let outcome = try Program.permavg(
+        ranks: ranks, ["run", "--output", run] + small)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      let files = try reproducibleContents(of: run)
+      #expect(
+        files.keys.sorted() == [
+          "experiment.json", "members/000.safetensors", "members/001.safetensors",
+          "members/002.safetensors", "members/003.safetensors", "merged/naive.safetensors",
+          "merged/permavg-hard.safetensors", "merged/permavg.permutations.safetensors",
+          "merged/permavg.safetensors", "metrics.jsonl", "results.json",
+          "students/000.safetensors", "students/001.safetensors",
+        ])
+      if let first {
+        for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
+      }
+      first = first ?? files
+      try checkCommunication(run, ranks: ranks)
+    }
+  }
+
+  /// The ledger's payload must be what the method needs, byte for byte.
+  private func checkCommunication(_ run: String, ranks: Int) throws {
+    let folder = RunFolder(run)
+    let experiment = try folder.readExperiment()
+    let command = try #require(try folder.readCommunication().commands.first)
+    #expect(command.ranks == ranks && command.ledgers.count == ranks)
+    func payload(_ phase: String) -> Int {
+      command.phases.first { $0.name == phase }?.payloadBytes ?? 0
+    }
+    let network = 4 * experiment.architecture.parameterCount
+    let away = (0..<experiment.members).filter { $0 % ranks != 0 }.count
+    #expect(payload("gather member weights") == away * network)
+    let students = (0..<experiment.students).filter { $0 % ranks != 0 }.count
+    #expect(payload("gather student weights") == students * network)
+    #expect(payload("broadcast teacher") == (ranks - 1) * experiment.members * network)
+    let targets = 4 * 10_000 * 2 * 10
+    #expect(payload("gather soft targets") == (ranks - 1) * targets)
+  }
+
+  @Test(.timeLimit(.minutes(3)))
+  func `the stages one by one give the bytes of the whole run`() throws {
+    let folder = try TemporaryFolder()
+    let (whole, staged) = (folder["whole"], folder["staged"])
+    let small = Array(small.dropLast(2)) + ["--seed", "8"]
+    let outcome = try Program.permavg(ranks: 2, ["run", "--output", whole] + small)
+    try #require(outcome.status == 0, "\(outcome.errors)")
+
+    // `train` knows the members' options only; the later stages bring their own.
+    let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "8"]
+    for (ranks, arguments) in [
+      (2, ["train", "--output", staged] + training),
+      (nil, ["merge", staged, "--method", "naive"]),
+      (nil, ["merge", staged, "--method", "permavg", "--permavg-epochs", "1"]),
+      (3, ["distill", staged, "--students", "2"]),
+      (nil, ["evaluate", staged]),
+      (nil, ["report", staged]),
+    ] as [(Int?, [String])] {
+      let outcome = try Program.permavg(ranks: ranks, arguments)
+      try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+    }
+    let (a, b) = (try reproducibleContents(of: whole), try reproducibleContents(of: staged))
+    #expect(a.keys.sorted() == b.keys.sorted())
+    for (name, bytes) in a { #expect(bytes == b[name], "\(name)") }
+  }
+
+  @Test(.timeLimit(.minutes(3)))
+  func `members that are there are kept, and missing ones are trained again to the same bytes`()
+    throws
+  {
+    let folder = try TemporaryFolder()
+    let run = folder["run"]
+    let arguments = [
+      "train", "--output", run, "--dataset", "synthetic", "--architecture", "784-16-10",
+      "--members", "3", "--epochs", "1",
+    ]
+    #expect(try Program.permavg(ranks: 2, arguments).status == 0)
+    let before = try reproducibleContents(of: run)
+    try FileManager.default.removeItem(atPath: "\(run)/members/001.safetensors")
+    let outcome = try Program.permavg(ranks: 3, arguments)
+    #expect(outcome.status == 0)
+    #expect(outcome.errors.contains("2 members kept"))
+    #expect(try reproducibleContents(of: run) == before)
+  }
+}

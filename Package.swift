@@ -53,11 +53,14 @@ let package = Package(
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
+      name: "DatasetsTests", dependencies: ["Datasets", "Networks", "CZlib"],
+      swiftSettings: numeric),
     .testTarget(
-      name: "MergingTests", dependencies: ["Merging"], resources: [.copy("Fixtures")],
+      name: "TrainingTests", dependencies: ["Training", "Datasets", "Networks"],
+      resources: [.copy("Fixtures")], swiftSettings: numeric),
+    .testTarget(
+      name: "MergingTests", dependencies: ["Merging", "Networks"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
     .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "permavg"]),
   ]

@@ -5,7 +5,7 @@ import Testing
 
 /// Seeded epochs of batches.
 @Suite struct ImageBatchesTests {
-  /// Eleven images of 2 × 3 pixels, image i with the bytes 10 i, 10 i + 1, …
+  /// Eleven images of 2 × 3 pixels, image i with the bytes 10 i … 10 i + 5.
   static func smallSet() throws -> Dataset {
     try Dataset(
       name: "small", pixels: (0..<11).flatMap { i in (0..<6).map { UInt8(10 * i + $0) } },

@@ -60,12 +60,14 @@ let package = Package(
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], swiftSettings: strict),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")],
-      swiftSettings: strict),
+      name: "DatasetsTests", dependencies: ["Datasets", "Networks", "CZlib"],
+      swiftSettings: numeric),
     .testTarget(
-      name: "MergingTests", dependencies: ["Merging"], resources: [.copy("Fixtures")],
+      name: "TrainingTests", dependencies: ["Training", "Datasets", "Networks"],
+      resources: [.copy("Fixtures")], swiftSettings: numeric),
+    .testTarget(
+      name: "MergingTests", dependencies: ["Merging", "Networks"], resources: [.copy("Fixtures")],
       swiftSettings: numeric),
     .testTarget(
       name: "ExperimentsTests", dependencies: ["Experiments", "permavg"], swiftSettings: strict),

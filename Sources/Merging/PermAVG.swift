@@ -104,17 +104,20 @@ struct PermutationLearner {
   private var workspace: Workspace
   private var gradient: [Float]
 
+  /// - Parameter logits: where each X starts, [member − 1][hidden layer]; nil for the identity.
   init(
     _ members: [Network], architecture: Architecture, settings: PermAVGSettings, batchSize: Int,
-    threads: Int
+    threads: Int, logits: [[Matrix]]? = nil
   ) {
     let hidden = architecture.hiddenWidths
     let parallelism = Parallelism.tiled(threads: threads)
     hiddenCount = hidden.count
     self.threads = threads
-    learned = members.dropFirst().flatMap { _ in
-      hidden.map { LearnedMatrix(logits: .identity($0), settings: settings.sinkhorn) }
-    }
+    let start = logits ?? members.dropFirst().map { _ in hidden.map(Matrix.identity) }
+    precondition(
+      start.map { $0.map(\.rows) } == members.dropFirst().map { _ in Array(hidden) },
+      "\(members.count) members of \(architecture) were given logits for \(start.map(\.count))")
+    learned = start.joined().map { LearnedMatrix(logits: $0, settings: settings.sinkhorn) }
     average = PermutedAverage(members, architecture: architecture, parallelism: parallelism)
     workspace = Workspace(architecture, capacity: batchSize, parallelism: parallelism)
     gradient = Array(repeating: 0, count: architecture.parameterCount)

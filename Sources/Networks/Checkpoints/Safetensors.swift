@@ -223,6 +223,8 @@ public struct Safetensors: Equatable, Sendable {
   /// What the bytes are, if they are one of the things that people have instead.
   private static func otherFormat(of data: Data) -> String? {
     let start = data.prefix(64)
+    // A header of 640 bytes makes a file begin with 80 02, as a pickle does.
+    if start.dropFirst(8).first == UInt8(ascii: "{") { return nil }
     if start.starts(with: [0x50, 0x4B, 3, 4]) || start.starts(with: [0x80, 2]) {
       return "is a PyTorch pickle, not safetensors; save it with safetensors.torch.save_file(...)"
     }

@@ -155,7 +155,10 @@ struct SafetensorsHeader {
 
   private mutating func codeUnit() throws(CheckpointError) -> UInt32 {
     let digits = String(decoding: bytes[position...].prefix(4), as: UTF8.self)
-    guard digits.utf8.count == 4, let unit = UInt32(digits, radix: 16) else {
+    // The radix initialiser would take a sign, too.
+    guard digits.utf8.count == 4, digits.allSatisfy(\.isHexDigit),
+      let unit = UInt32(digits, radix: 16)
+    else {
       throw failure("has a broken escape at byte \(position)")
     }
     position += 4

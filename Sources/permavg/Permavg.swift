@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiments
 import Foundation
+import MPI
 
 /// The program: a set of commands that work on a run folder.
 struct Permavg: ParsableCommand {
@@ -36,23 +37,28 @@ enum Main {
 
   /// Ends the program with the parser's message and one of the documented statuses.
   ///
-  /// Every rank parses the same words, so only the first has something to say.
+  /// Every rank parses the same words and comes here, so the message is said by the first. A wrong
+  /// usage is agreed on over MPI: mpirun stops a job as soon as one rank leaves with an error, which
+  /// might be before the first has spoken.
   private static func end(with error: any Error) -> Never {
     if let status = error as? ExitCode { exit(status.rawValue) }
-    let isHelp = Permavg.exitCode(for: error) == .success
-    if launcherRank == 0 {
-      let message = Permavg.fullMessage(for: error)
-      let stream = isHelp ? FileHandle.standardOutput : FileHandle.standardError
-      let prefix = isHelp || message.hasPrefix("Error") ? "" : "error: "
-      try? stream.write(contentsOf: Data("\(prefix)\(message)\n".utf8))
+    let message = Permavg.fullMessage(for: error)
+    guard Permavg.exitCode(for: error) != .success else {
+      if (launcherRank ?? 0) == 0 { print(message) }
+      exit(0)
     }
-    exit(isHelp ? 0 : ExitStatus.usage)
+    let text = String(message.trimmingPrefix("Error: "))
+    guard launcherRank != nil else {
+      try? FileHandle.standardError.write(contentsOf: Data("error: \(text)\n".utf8))
+      exit(ExitStatus.usage)
+    }
+    exit(MPI.run { world in try world.together { throw UsageError(text) } })
   }
 
-  /// The rank that a launcher gave this process; 0 without one. MPI is not started yet.
-  private static var launcherRank: Int {
+  /// The rank that a launcher gave this process, if one did. MPI is not started yet.
+  private static var launcherRank: Int? {
     let environment = ProcessInfo.processInfo.environment
     let names = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]
-    return names.lazy.compactMap { environment[$0].flatMap(Int.init) }.first ?? 0
+    return names.lazy.compactMap { environment[$0].flatMap(Int.init) }.first
   }
 }

@@ -73,6 +73,8 @@ public struct SoftPermutation: Sendable {
   public mutating func normalize() {
     let n = count
     exponentiate()
+    // A start left by very different logits could overflow the first sums; ones never do.
+    if !v.allSatisfy({ 1e-30 < $0 && $0 < 1e30 }) { v = Array(repeating: 1, count: n) }
     var product = [Float](repeating: 0, count: n)
     iterationsUsed = 0
     marginalError = .infinity

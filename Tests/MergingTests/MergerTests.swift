@@ -1,0 +1,214 @@
+import Foundation
+import Networks
+import Synchronization
+import Testing
+
+@testable import Merging
+
+/// Ways to merge as a caller sees them.
+@Suite struct MergerTests {
+  @Test func `the naive average is the mean of every parameter`() throws {
+    let architecture = try #require(Architecture("5-4-3"))
+    let members = (0..<3).map { randomNetwork(architecture, seed: $0) }
+    let result = try NaiveAverage().merge(members, in: MergeContext())
+    #expect(result.variants.map(\.suffix) == [""])
+    for (i, value) in result.variants[0].network.parameters.enumerated() {
+      let mean = members.reduce(0) { $0 + Double($1.parameters[i]) } / 3
+      #expect(abs(Double(value) - mean) < 3e-7)
+    }
+    #expect(result.history.isEmpty && result.permutations == nil)
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 7])
+  func `the naive average of equal members is the member`(count: Int) throws {
+    let architecture = try #require(Architecture("5-4-3"))
+    let member = randomNetwork(architecture, seed: 1)
+    let merged = try NaiveAverage()
+      .merge(Array(repeating: member, count: count), in: MergeContext()).variants[0].network
+    #expect(largestDifference(merged.parameters, member.parameters) < 5e-7)
+  }
+
+  @Test func `learning lowers the loss of merged permuted copies far below the naive average's`()
+    throws
+  {
+    let problem = try PermutedCopies()
+    let result = try PermAVG(problem.settings(epochs: 40))
+      .merge(problem.members, in: MergeContext(batches: problem.batches))
+    let naive = try NaiveAverage().merge(problem.members, in: MergeContext()).variants[0].network
+    let (first, last) = (try #require(result.history.first), try #require(result.history.last))
+    #expect(result.history.map(\.epoch) == Array(1...40))
+    #expect(last.loss < first.loss / 2)
+    #expect(last.accuracy > first.accuracy)
+    #expect(last.sharpness > first.sharpness)
+    #expect(problem.loss(of: result.variants[0].network) < problem.loss(of: naive) / 2)
+  }
+
+  @Test func `a result holds the soft merge, the hard one, and what they were merged by`() throws {
+    let problem = try PermutedCopies()
+    let result = try PermAVG(problem.settings(epochs: 3))
+      .merge(problem.members, in: MergeContext(batches: problem.batches))
+    #expect(result.variants.map(\.suffix) == ["", "hard"])
+    let soft = try #require(result.softPermutations)
+    let hard = try #require(result.permutations)
+    #expect(soft.map(\.count) == [2, 2, 2] && hard.map(\.count) == [2, 2, 2])
+    #expect(soft[0] == [.identity(10), .identity(8)])
+    #expect(hard[0] == [.identity(10), .identity(8)])
+    #expect(hard.dropFirst() == soft.dropFirst().map { $0.map(maximumAssignment) }[...])
+
+    var average = PermutedAverage(
+      problem.members, architecture: problem.original.architecture,
+      parallelism: .tiled(threads: 1))
+    average.merge(Array(soft.dropFirst()))
+    #expect(average.network == result.variants[0].network)
+    let permuted = zip(problem.members, hard).map { $0.permuted(by: $1).parameters }
+    #expect(result.variants[1].network.parameters == mean(of: permuted))
+  }
+
+  @Test(arguments: [2, 3])
+  func `results are equal to the bit for any number of threads`(threads: Int) throws {
+    // Wider than a tile, so that the products really are cut.
+    let architecture = try #require(Architecture("20-300-260-5"))
+    let members = (0..<3).map { randomNetwork(architecture, seed: $0) }
+    let batches = RandomBatches(labelledBy: members[0], count: 80, seed: 1)
+    let results = try [1, threads].map {
+      try PermAVG(PermutedCopies.settings(epochs: 2))
+        .merge(members, in: MergeContext(batches: batches, threads: $0))
+    }
+    #expect(results[0].softPermutations == results[1].softPermutations)
+    #expect(results[0].variants.map(\.network) == results[1].variants.map(\.network))
+    #expect(results[0].history == results[1].history)
+    #expect(results[0].variants[0].network != results[0].variants[1].network)
+  }
+
+  @Test func `progress and validation are told`() throws {
+    let problem = try PermutedCopies()
+    let steps = Mutex([[Int]]())
+    let result = try PermAVG(problem.settings(epochs: 2)).merge(
+      problem.members,
+      in: MergeContext(
+        batches: problem.batches,
+        onStep: { done, total in steps.withLock { $0.append([done, total]) } },
+        validate: { problem.loss(of: $0) }))
+    let total = 2 * problem.batches.batchesPerEpoch
+    #expect(steps.withLock { $0 } == (1...total).map { [$0, total] })
+    let last = try #require(result.history.last?.validationAccuracy)
+    #expect(last == problem.loss(of: result.variants[0].network))
+  }
+
+  @Test func `without epochs every member but the first is mixed by the first matrices`() throws {
+    let problem = try PermutedCopies()
+    let result = try PermAVG(problem.settings(epochs: 0))
+      .merge(problem.members, in: MergeContext(batches: problem.batches))
+    #expect(result.history.isEmpty)
+    // X = I is nearest to the identity, so the hard variant is the naive average.
+    let naive = try NaiveAverage().merge(problem.members, in: MergeContext()).variants[0].network
+    #expect(result.variants[1].network == naive)
+    #expect(result.variants[0].network != naive)
+  }
+
+  @Test func `one member is merged to itself`() throws {
+    let problem = try PermutedCopies()
+    let result = try PermAVG(problem.settings(epochs: 1))
+      .merge([problem.original], in: MergeContext(batches: problem.batches))
+    for variant in result.variants { #expect(variant.network == problem.original) }
+    #expect(result.history.map(\.sharpness) == [1])
+  }
+
+  @Test func `networks without hidden layers are averaged`() throws {
+    let architecture = try #require(Architecture("6-3"))
+    let members = (0..<2).map { randomNetwork(architecture, seed: $0) }
+    let batches = RandomBatches(labelledBy: members[0], count: 40, seed: 1)
+    let result = try PermAVG(PermutedCopies.settings(epochs: 1))
+      .merge(members, in: MergeContext(batches: batches))
+    let mean = mean(of: members.map(\.parameters))
+    for variant in result.variants {
+      #expect(largestDifference(variant.network.parameters, mean) < 5e-7)
+    }
+  }
+
+  @Test(arguments: MergingMethod.allCases)
+  func `members that cannot be merged are an error that says why`(method: MergingMethod) throws {
+    let merger = method.merger(permAVG: PermutedCopies.settings(epochs: 1))
+    let small = randomNetwork(try #require(Architecture("5-4-3")), seed: 1)
+    let large = randomNetwork(try #require(Architecture("5-6-3")), seed: 1)
+    let context = MergeContext(batches: RandomBatches(labelledBy: small, count: 40, seed: 1))
+    #expect(problem { try merger.merge([], in: context) } == "no members to merge")
+    #expect(
+      problem { try merger.merge([small, small, large], in: context) }
+        == "member 2 has the architecture 5-6-3, member 0 has 5-4-3;"
+        + " only members of one architecture can be merged")
+    #expect(!method.summary.isEmpty)
+  }
+
+  @Test func `learning without data is an error`() throws {
+    let copies = try PermutedCopies()
+    let text = problem {
+      try PermAVG(copies.settings(epochs: 1)).merge(copies.members, in: MergeContext())
+    }
+    #expect(text == "permavg learns from training data; name a set with --dataset")
+  }
+
+  @Test func `a loss that is no longer a number is an error that says so`() throws {
+    let copies = try PermutedCopies()
+    var members = copies.members
+    members[1].parameters[3] = .nan
+    let text = problem {
+      try PermAVG(copies.settings(epochs: 1))
+        .merge(members, in: MergeContext(batches: copies.batches))
+    }
+    #expect(text.hasPrefix("permavg: the loss became infinite or NaN in epoch 1"))
+    #expect(text.contains("--permavg-learning-rate"))
+  }
+
+  @Test func `settings are the same after JSON`() throws {
+    let settings = PermutedCopies.settings(epochs: 7)
+    let json = try JSONEncoder().encode(settings)
+    #expect(try JSONDecoder().decode(PermAVGSettings.self, from: json) == settings)
+  }
+
+  /// What the error says that a closure throws.
+  private func problem(_ body: () throws -> MergeResult) -> String {
+    let error = #expect(throws: MergeError.self) { try body() }
+    return error?.description ?? ""
+  }
+}
+
+/// A network and two permuted copies of it with a little noise; data labelled by the network.
+struct PermutedCopies {
+  let original: Network
+  let members: [Network]
+  let batches: RandomBatches
+
+  init() throws {
+    let architecture = try #require(Architecture("12-10-8-4"))
+    let original = randomNetwork(architecture, seed: 1)
+    self.original = original
+    members =
+      [original]
+      + (1..<3).map { member in
+        let permutations = architecture.hiddenWidths.enumerated().map { layer, width in
+          var random = RandomStream(seed: 2, "permutation", member, layer)
+          return Permutation(random.permutation(of: width))
+        }
+        return noisy(original.permuted(by: permutations), seed: member, size: 0.02)
+      }
+    batches = RandomBatches(labelledBy: original, count: 300, seed: 3)
+  }
+
+  func settings(epochs: Int) -> PermAVGSettings { Self.settings(epochs: epochs) }
+
+  static func settings(epochs: Int) -> PermAVGSettings {
+    PermAVGSettings(
+      epochs: epochs, learningRate: 0.1, schedule: .constant,
+      sinkhorn: SinkhornSettings(
+        temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-5))
+  }
+
+  /// The mean cross entropy of a network on the data.
+  func loss(of network: Network) -> Double {
+    let batch = batches.whole
+    var workspace = Workspace(network.architecture, capacity: batch.count)
+    network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+    return CrossEntropy().evaluate(batch, workspace: &workspace).loss
+  }
+}

@@ -1,0 +1,143 @@
+import Networks
+import Testing
+
+@testable import Merging
+
+/// The gradient of the merged network's loss with respect to the logits, and steps along it.
+@Suite struct PermutationLearnerTests {
+  @Test(arguments: [1, 2])
+  func `the loss and every gradient are PyTorch's`(threads: Int) throws {
+    let fixture = try PermAVGFixture()
+    var learner = PermutationLearner(
+      fixture.members, architecture: fixture.architecture, settings: Self.exact(),
+      batchSize: fixture.batch.count, threads: threads, logits: try fixture.matrices("X."))
+    for (own, expected) in zip(
+      learner.permutations.joined(), try fixture.matrices("P.").joined())
+    {
+      #expect(largestDifference(own.elements, expected.elements) < 2e-6)
+    }
+    let value = learner.computeGradients(fixture.batch)
+    let loss = try fixture.fixture.doubles("loss")[0]
+    #expect(abs(value.loss - loss) < 2e-6)
+    #expect(learner.logitGradients.count == 4)
+    for (index, own) in learner.logitGradients.enumerated() {
+      let name = "gradient.\(index / 2 + 1).\(index % 2)"
+      // Float32 through a forward pass, a backward pass and the solve.
+      #expect(
+        relativeDifference(own.elements, try fixture.fixture.doubles(name)) < 2e-5, "\(name)")
+    }
+  }
+
+  @Test(arguments: 0..<6)
+  func `the gradient agrees with central differences`(seed: Int) throws {
+    let architecture = try #require(Architecture(["7-9-4", "6-8-7-4", "5-6-7-8-3"][seed % 3]))
+    let members = (0..<2 + seed % 2).map { randomNetwork(architecture, seed: 10 * seed + $0) }
+    let batches = RandomBatches(
+      labelledBy: randomNetwork(architecture, seed: 99), count: 200, seed: seed)
+    let hidden = architecture.hiddenWidths
+    let start = (1..<members.count).map { member in
+      hidden.enumerated().map { layer, width in
+        Matrix(
+          rows: width, columns: width,
+          elements: normals(width * width, seed: seed, "X \(member) \(layer)"))
+      }
+    }
+    func learner(_ logits: [[Matrix]]) -> PermutationLearner {
+      PermutationLearner(
+        members, architecture: architecture, settings: Self.exact(), batchSize: 200, threads: 1,
+        logits: logits)
+    }
+    var own = learner(start)
+    _ = own.computeGradients(batches.whole)
+
+    // One direction for each matrix, along its gradient, where the difference is largest.
+    for (index, gradient) in own.logitGradients.enumerated() {
+      let (member, layer) = (index / hidden.count, index % hidden.count)
+      let norm = gradient.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      #expect(norm > 1e-3)
+      let step: Float = 0.02
+      let losses = [step, -step].map { step in
+        var moved = start
+        accumulate(
+          gradient.elements, scale: step / norm, into: &moved[member][layer].elements)
+        var learner = learner(moved)
+        return learner.computeGradients(batches.whole).loss
+      }
+      let difference = (losses[0] - losses[1]) / Double(2 * step)
+      // A hundredth is for curvature, for units that turn on or off, and for the loss's rounding.
+      #expect(abs(difference / Double(norm) - 1) < 0.01, "member \(member + 1), layer \(layer)")
+    }
+  }
+
+  @Test func `a step lowers the loss, and moves only against the gradient`() throws {
+    let fixture = try PermAVGFixture()
+    var learner = PermutationLearner(
+      fixture.members, architecture: fixture.architecture, settings: Self.exact(),
+      batchSize: fixture.batch.count, threads: 1, logits: try fixture.matrices("X."))
+    let before = learner.step(fixture.batch, learningRate: 0.02).loss
+    let after = learner.computeGradients(fixture.batch).loss
+    #expect(after < before)
+    #expect((0...1).contains(learner.sharpness))
+  }
+
+  // Of eight such starts six lead to the permutation, two to one with a pair of units exchanged.
+  @Test(arguments: 0..<5)
+  func `a permutation is recovered from a start that is close to it`(seed: Int) throws {
+    let architecture = try #require(Architecture("16-12-10-8"))
+    let original = randomNetwork(architecture, seed: seed)
+    let permutations = architecture.hiddenWidths.enumerated().map { layer, width in
+      var random = RandomStream(seed: UInt64(seed), "permutation", layer)
+      return Permutation(random.permutation(of: width))
+    }
+    let members = [
+      original, noisy(original.permuted(by: permutations), seed: seed + 100, size: 0.02),
+    ]
+    let start = permutations.enumerated().map { layer, permutation in
+      var logits = Matrix(
+        rows: permutation.count, columns: permutation.count,
+        elements: normals(permutation.count * permutation.count, seed: seed, "start \(layer)"))
+      accumulate(permutation.inverse.matrix.elements, scale: 1.5, into: &logits.elements)
+      return logits
+    }
+    var learner = PermutationLearner(
+      members, architecture: architecture,
+      settings: PermAVGSettings(
+        epochs: 1, learningRate: 0.1, schedule: .constant,
+        sinkhorn: SinkhornSettings(
+          temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-5)),
+      batchSize: 512, threads: 1, logits: [start])
+    let inverses = permutations.map(\.inverse)
+    func hardened() -> [Permutation] { learner.permutations[0].map(maximumAssignment) }
+    #expect(hardened() != inverses)
+    let sharpness = learner.sharpness
+    let batch = RandomBatches(labelledBy: original, count: 512, seed: 6).whole
+    let first = learner.step(batch, learningRate: 0.1).loss
+    var last = first
+    for _ in 0..<200 { last = learner.step(batch, learningRate: 0.1).loss }
+    #expect(last < first / 2)
+    #expect(learner.sharpness > sharpness)
+    #expect(hardened() == inverses)
+    let merged = mean(
+      of: [original, members[1].permuted(by: hardened())].map(\.parameters))
+    // Half of the noise remains.
+    #expect(largestDifference(merged, original.parameters) < 0.05)
+  }
+
+  @Test func `logits of another count are a precondition failure`() async {
+    await #expect(processExitsWith: .failure) {
+      guard let architecture = Architecture("3-2-1") else { return }
+      let member = randomNetwork(architecture, seed: 1)
+      _ = PermutationLearner(
+        [member, member], architecture: architecture, settings: PermutationLearnerTests.exact(),
+        batchSize: 1, threads: 1, logits: [[.identity(3)]])
+    }
+  }
+
+  /// The thesis' τ and ε, with marginals as exact as float32 makes them.
+  static func exact() -> PermAVGSettings {
+    PermAVGSettings(
+      epochs: 1, learningRate: 0.1, schedule: .constant,
+      sinkhorn: SinkhornSettings(
+        temperature: 1, epsilon: 1e-3, iterations: 5000, tolerance: 3e-7))
+  }
+}

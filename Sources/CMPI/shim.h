@@ -11,9 +11,9 @@
 
 typedef struct { MPI_Comm value; } mpi_comm;
 typedef struct { MPI_Request value; } mpi_request;
+typedef struct { MPI_T_cvar_handle value; } mpi_t_cvar_handle;
 
 static inline mpi_comm mpi_comm_world(void) { mpi_comm c = { MPI_COMM_WORLD }; return c; }
-static inline mpi_comm mpi_comm_self(void) { mpi_comm c = { MPI_COMM_SELF }; return c; }
 static inline mpi_comm mpi_comm_null(void) { mpi_comm c = { MPI_COMM_NULL }; return c; }
 static inline int mpi_comm_is_null(mpi_comm c) { return c.value == MPI_COMM_NULL; }
 static inline mpi_request mpi_request_null(void) { mpi_request r = { MPI_REQUEST_NULL }; return r; }

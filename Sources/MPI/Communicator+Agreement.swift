@@ -63,9 +63,10 @@ extension Communicator {
     for (index, difference) in Difference.all.enumerated() {
       let (largest, smallest) = (all[index], -all[index + compared.count])
       guard largest == smallest else {
-        throw invalid(
-          difference.errorClass, call.name, phase: call.phase,
-          difference.message(smallest: smallest, largest: largest, mine: mine[index]))
+        throw MPIError(
+          code: difference.errorClass, errorClass: difference.errorClass, call: call.name,
+          message: difference.message(smallest: smallest, largest: largest, mine: mine[index]),
+          rank: worldRank, phase: call.phase)
       }
     }
     guard (0..<size).contains(call.root) else {
@@ -95,6 +96,7 @@ private struct Difference {
     guard let noun else {
       return "the ranks are in different operations or phases; each reports its own"
     }
-    return "the ranks disagree on the \(noun): from \(smallest) to \(largest), \(mine) on this rank"
+    return MPI.text(of: errorClass)
+      + ": the ranks disagree on the \(noun): from \(smallest) to \(largest), \(mine) on this rank"
   }
 }

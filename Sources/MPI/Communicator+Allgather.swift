@@ -3,13 +3,13 @@ import CMPI
 extension Communicator {
   /// Collects every rank's values on every rank, in rank order.
   ///
-  /// All ranks must give equally many; if they do not, the error is thrown on all of them. Results of
-  /// up to ``chunkBytes`` take one `MPI_Allgatherv`, longer ones a broadcast a rank. MPI-3.1, section 5.7.
+  /// All ranks must give equally many. Results of up to ``chunkBytes`` take one MPI call, longer ones a broadcast a rank. MPI-3.1, section 5.7.
   ///
   /// - Parameters:
   ///   - values: This rank's contribution.
   ///   - phase: The ledger's label.
   /// - Returns: `values.count * size` elements.
+  /// - Throws: ``MPIError``, on all ranks where counts or types differ.
   public func allgather<S: MPIScalar>(_ values: [S], phase: String) throws(MPIError) -> [S] {
     try agree(on: Call("allgather", S.self, phase: phase, count: values.count))
     let counts = [Int](repeating: values.count, count: size)
@@ -25,6 +25,7 @@ extension Communicator {
   ///   - values: This rank's contribution, of any length.
   ///   - phase: The ledger's label.
   /// - Returns: One array a rank.
+  /// - Throws: ``MPIError``, on all ranks where types differ.
   public func allgatherV<S: MPIScalar>(_ values: [S], phase: String) throws(MPIError) -> [[S]] {
     try agree(on: Call("allgatherV", S.self, phase: phase))
     let counts = try allgatherCounts(values.count, phase: phase)
@@ -66,11 +67,19 @@ extension Communicator {
     }
     guard all.count > chunkBytes else {
       // MPI may look at the address even of nothing, so a rank without values lends the result's.
-      try check(
-        MPI_Allgatherv(
-          own.baseAddress ?? UnsafeRawPointer(all.baseAddress), Int32(own.count), mpi_byte(),
-          all.baseAddress, lengths.map(Int32.init), starts.map(Int32.init), mpi_byte(), raw),
-        "MPI_Allgatherv", phase: phase)
+      let source = own.baseAddress ?? UnsafeRawPointer(all.baseAddress)
+      let count = Int32(own.count)
+      if lengths.allSatisfy({ $0 == own.count }) {
+        try check(
+          MPI_Allgather(source, count, mpi_byte(), all.baseAddress, count, mpi_byte(), raw),
+          "MPI_Allgather", phase: phase)
+      } else {
+        try check(
+          MPI_Allgatherv(
+            source, count, mpi_byte(), all.baseAddress, lengths.map(Int32.init),
+            starts.map(Int32.init), mpi_byte(), raw),
+          "MPI_Allgatherv", phase: phase)
+      }
       return
     }
     for (peer, (start, length)) in zip(starts, lengths).enumerated() {

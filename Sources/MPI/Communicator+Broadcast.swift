@@ -4,13 +4,14 @@ extension Communicator {
   /// Gives every rank the root's values.
   ///
   /// The count travels first: on the other ranks `values` becomes as long as the root's, whatever it
-  /// held. An invalid root is an error on all ranks. Cost: log₂(size) steps of the whole vector, in
+  /// held. Cost: log₂(size) steps of the whole vector, in
   /// the library's usual tree. MPI-3.1, section 5.4.
   ///
   /// - Parameters:
   ///   - values: Sent from the root, replaced on the other ranks.
   ///   - root: The rank that sends, the same on all ranks.
   ///   - phase: The ledger's label.
+  /// - Throws: ``MPIError``, on all ranks where types or roots differ or the root is not a rank.
   public func broadcast<S: MPIScalar>(
     _ values: inout [S], from root: Int, phase: String
   ) throws(MPIError) {

@@ -12,13 +12,13 @@ extension Communicator {
 
   /// Splits the ranks by colour: one new communicator a colour, its ranks ordered by `key`.
   ///
-  /// Equal keys keep the present order. Collective; a negative colour or one beyond `Int32` is an error
-  /// on all ranks. MPI-3.1, section 6.4.2.
+  /// Equal keys keep the present order. Collective. MPI-3.1, section 6.4.2.
   ///
   /// - Parameters:
   ///   - color: The group to join, or `nil` to join none.
   ///   - key: The order within the new communicator.
   /// - Returns: The new communicator, or `nil` where `color` is `nil`.
+  /// - Throws: ``MPIError``, on all ranks where a colour of any is negative or a number too large.
   public func split(color: Int?, key: Int) throws(MPIError) -> Communicator? {
     let color32 = color.map { $0 < 0 ? nil : Int32(exactly: $0) } ?? mpi_undefined()
     let key32 = Int32(exactly: key)

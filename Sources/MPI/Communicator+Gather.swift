@@ -3,8 +3,7 @@ import CMPI
 extension Communicator {
   /// Collects every rank's values on the root, in rank order.
   ///
-  /// All ranks must give equally many; if they do not, or if the root is invalid, the error is thrown
-  /// on all of them. The root receives rank by rank straight into the result, by messages of at most
+  /// All ranks must give equally many. The root receives rank by rank straight into the result, by messages of at most
   /// ``chunkBytes``: no MPI call handles the total, which is where libraries overflow. MPI-3.1, section 5.5.
   ///
   /// - Parameters:
@@ -12,6 +11,7 @@ extension Communicator {
   ///   - root: The rank that receives, the same on all ranks.
   ///   - phase: The ledger's label.
   /// - Returns: `values.count * size` elements on the root, `nil` on the other ranks.
+  /// - Throws: ``MPIError``, on all ranks where counts, types or roots differ or the root is not a rank.
   public func gather<S: MPIScalar>(
     _ values: [S], to root: Int, phase: String
   ) throws(MPIError) -> [S]? {
@@ -39,6 +39,7 @@ extension Communicator {
   ///   - root: The rank that receives, the same on all ranks.
   ///   - phase: The ledger's label.
   /// - Returns: One array a rank on the root, `nil` on the other ranks.
+  /// - Throws: ``MPIError``, on all ranks where types or roots differ or the root is not a rank.
   public func gatherV<S: MPIScalar>(
     _ values: [S], to root: Int, phase: String
   ) throws(MPIError) -> [[S]]? {

@@ -13,6 +13,7 @@ extension Communicator {
   ///   - root: The rank that receives.
   ///   - phase: The ledger's label.
   /// - Returns: The gather under way.
+  /// - Throws: ``MPIError`` on this rank for a bad root, or if MPI fails.
   public func startGather<S: MPIScalar>(
     _ values: [S], to root: Int, phase: String
   ) throws(MPIError) -> PendingGather<S> {
@@ -66,6 +67,7 @@ extension Communicator {
   ///   - root: The rank that sends.
   ///   - phase: The ledger's label.
   /// - Returns: The broadcast under way.
+  /// - Throws: ``MPIError`` on this rank for a bad root, or if MPI fails.
   public func startBroadcast<S: MPIScalar>(
     _ values: [S], from root: Int, phase: String
   ) throws(MPIError) -> PendingBroadcast<S> {

@@ -5,13 +5,13 @@ extension Communicator {
   ///
   /// The bits depend on nothing but the values, which no MPI reduction promises: rank 0 receives the
   /// vectors one after the other, adds each, and broadcasts the sum. Cost: (size − 1) vectors into
-  /// rank 0, one broadcast, and room for two vectors. All ranks must give equally many; if they do not,
-  /// the error is thrown on all of them.
+  /// rank 0, one broadcast, and room for two vectors. All ranks must give equally many.
   ///
   /// - Parameters:
   ///   - values: This rank's addends.
   ///   - phase: The ledger's label.
   /// - Returns: As many elements as `values`, the same bits on every rank.
+  /// - Throws: ``MPIError``, on all ranks where counts differ.
   public func orderedSum(_ values: [Float], phase: String) throws(MPIError) -> [Float] {
     try sumInRankOrder(values, phase: phase)
   }
@@ -22,6 +22,7 @@ extension Communicator {
   ///   - values: This rank's addends.
   ///   - phase: The ledger's label.
   /// - Returns: As many elements as `values`, the same bits on every rank.
+  /// - Throws: ``MPIError``, on all ranks where counts differ.
   public func orderedSum(_ values: [Double], phase: String) throws(MPIError) -> [Double] {
     try sumInRankOrder(values, phase: phase)
   }

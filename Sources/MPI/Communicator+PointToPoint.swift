@@ -15,6 +15,7 @@ extension Communicator {
   ///   - peer: The rank that receives; sending to oneself is an error.
   ///   - tag: Tells messages between the same two ranks apart, `0 ... largestTag`.
   ///   - phase: The ledger's label.
+  /// - Throws: ``MPIError`` on this rank for a bad peer or tag, or if MPI fails.
   public func send<S: MPIScalar>(
     _ values: [S], to peer: Int, tag: Int = 0, phase: String
   ) throws(MPIError) {
@@ -35,8 +36,7 @@ extension Communicator {
 
   /// Receives what another rank sends with ``send(_:to:tag:phase:)``.
   ///
-  /// Messages of one sender and tag arrive in the order in which they were sent. An element type other
-  /// than the sender's is an error. The time until the header arrives is entered as waiting. MPI-3.1, section 3.2.
+  /// Messages of one sender and tag arrive in the order in which they were sent. The time until the header arrives is entered as waiting. MPI-3.1, section 3.2.
   ///
   /// - Parameters:
   ///   - type: The element type, which the sender's must match.
@@ -44,6 +44,8 @@ extension Communicator {
   ///   - tag: The sender's tag.
   ///   - phase: The ledger's label.
   /// - Returns: The values, as many as were sent.
+  /// - Throws: ``MPIError`` on this rank for a bad peer or tag, for elements of another type than
+  ///   the sender's, or if MPI fails.
   public func receive<S: MPIScalar>(
     as type: S.Type, from peer: Int, tag: Int = 0, phase: String
   ) throws(MPIError) -> [S] {

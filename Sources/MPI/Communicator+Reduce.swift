@@ -3,8 +3,7 @@ import CMPI
 extension Communicator {
   /// Combines the ranks' values element by element, on the root.
   ///
-  /// All ranks must give equally many; if they do not, or if the root is invalid, the error is thrown
-  /// on all of them. The order of a floating-point sum is the library's choice: see ``allreduce(_:_:phase:)``.
+  /// All ranks must give equally many. The order of a floating-point sum is the library's choice: see ``allreduce(_:_:phase:)``.
   /// MPI-3.1, section 5.9.1.
   ///
   /// - Parameters:
@@ -13,13 +12,17 @@ extension Communicator {
   ///   - root: The rank that gets the result, the same on all ranks.
   ///   - phase: The ledger's label.
   /// - Returns: As many elements as `values` on the root, `nil` on the other ranks.
+  /// - Throws: ``MPIError``, on all ranks where counts, types or roots differ, the root is not a rank,
+  ///   or the operation does not fit the type.
   public func reduce<S: MPIScalar>(
     _ values: [S], _ operation: ReduceOperation, to root: Int, phase: String
   ) throws(MPIError) -> [S]? {
     try agree(
       on: Call(
         "reduce \(operation.rawValue)", S.self, phase: phase, root: root, count: values.count))
-    let result = try reducing(values, resultHere: rank == root, phase: phase) { source, target, count in
+    try require(operation, appliesTo: S.self, phase: phase)
+    let result = try reducing(values, resultHere: rank == root, phase: phase) {
+      source, target, count in
       (
         MPI_Reduce(
           source, target, count, S.mpiType, operation.mpiOp, Int32(root), raw), "MPI_Reduce"
@@ -40,25 +43,37 @@ extension Communicator {
   /// to cluster (and differ from ``reduce(_:_:to:phase:)``'s). Counts, flags, minima and maxima are safe;
   /// for sums there is ``orderedSum(_:phase:)-([Float],_)``.
   ///
-  /// All ranks must give equally many; if they do not, the error is thrown on all of them.
-  /// MPI-3.1, section 5.9.6.
+  /// All ranks must give equally many. MPI-3.1, section 5.9.6.
   ///
   /// - Parameters:
   ///   - values: This rank's operands.
   ///   - operation: How two elements become one.
   ///   - phase: The ledger's label.
   /// - Returns: As many elements as `values`, the same on every rank.
+  /// - Throws: ``MPIError``, on all ranks where counts or types differ or the operation does not fit
+  ///   the type.
   public func allreduce<S: MPIScalar>(
     _ values: [S], _ operation: ReduceOperation, phase: String
   ) throws(MPIError) -> [S] {
     try agree(
       on: Call("allreduce \(operation.rawValue)", S.self, phase: phase, count: values.count))
+    try require(operation, appliesTo: S.self, phase: phase)
     let result = try reducing(values, resultHere: true, phase: phase) { source, target, count in
       (MPI_Allreduce(source, target, count, S.mpiType, operation.mpiOp, raw), "MPI_Allreduce")
     }
     ledger[phase].bytesSent += values.byteCount * (size - 1)
     ledger[phase].bytesReceived += values.byteCount * (size - 1)
     return result
+  }
+
+  /// Not every library refuses what MPI leaves undefined, so this does, on all ranks alike.
+  private func require<S: MPIScalar>(
+    _ operation: ReduceOperation, appliesTo type: S.Type, phase: String
+  ) throws(MPIError) {
+    guard operation.applies(to: type) else {
+      throw invalid(
+        MPI_ERR_OP, "reduce", phase: phase, "\(operation.rawValue) is not defined for \(type)")
+    }
   }
 
   /// Calls `reduction` for each piece of whole elements.

@@ -3,14 +3,15 @@ import CMPI
 extension Communicator {
   /// Deals the root's values out in rank order, equally many to each rank.
   ///
-  /// The count travels first, so the other ranks need not know it. A root without values, or with a
-  /// count that does not divide by ``size``, is an error on all ranks. MPI-3.1, section 5.6.
+  /// The count travels first, so the other ranks need not know it. MPI-3.1, section 5.6.
   ///
   /// - Parameters:
   ///   - values: What the root deals out; ignored on the other ranks.
   ///   - root: The rank that sends, the same on all ranks.
   ///   - phase: The ledger's label.
   /// - Returns: This rank's `values.count / size` elements.
+  /// - Throws: ``MPIError``, on all ranks where types or roots differ, the root is not a rank or has no
+  ///   values, or their count does not divide by ``size``.
   public func scatter<S: MPIScalar>(
     _ values: [S]?, from root: Int, phase: String
   ) throws(MPIError) -> [S] {

@@ -10,7 +10,8 @@ extension Communicator {
   ///
   /// The exit status is the highest of the ranks': an error's own if it is ``ExitStatusProviding``, else
   /// 70. Calls may be nested; what an inner call has reported is not reported again. `work` may contain
-  /// collectives, but an error of one rank before a collective of the others is one that only MPI's abort can end.
+  /// collectives, but an error of one rank in front of a collective of the others cannot be agreed on: the
+  /// ranks learn that they are in different operations, and only an abort ends that.
   ///
   /// - Parameters:
   ///   - phase: The ledger's label for the agreement; its waiting is the imbalance of `work`.
@@ -21,13 +22,18 @@ extension Communicator {
     phase: String = "agreement", _ work: () throws -> R
   ) throws -> R {
     let result = Result { try work() }
-    let error: (any Error)? = if case .failure(let error) = result { error } else { nil }
+    let cause: (any Error)? = if case .failure(let error) = result { error } else { nil }
     // 0 is success, and above it the statuses in their order, whatever an error's status may be.
-    let code = error.map { Int($0.exitStatusOrInternal) - Int(Int32.min) + 1 } ?? 0
-    let highest = try agree(on: Call("together", phase: phase), value: code)
+    let code = cause.map { Int($0.exitStatusOrInternal) - Int(Int32.min) + 1 } ?? 0
+    let highest: Int
+    do {
+      highest = try agree(on: Call("together", phase: phase), value: code)
+    } catch {
+      throw cause.map { error.following(MPI.message(of: $0)) } ?? error
+    }
     guard highest > 0 else { return try result.get() }
     throw try jointFailure(
-      error, exitStatus: Int32(highest - 1 + Int(Int32.min)), phase: phase)
+      cause, exitStatus: Int32(highest - 1 + Int(Int32.min)), phase: phase)
   }
 
   /// Tells all ranks what each of them met, and the user once.
@@ -81,5 +87,14 @@ extension Error {
   /// The status to exit with: the error's own, or 70, "internal error" in `sysexits.h`.
   var exitStatusOrInternal: Int32 {
     (self as? any ExitStatusProviding)?.exitStatus ?? MPI.internalErrorStatus
+  }
+}
+
+extension MPIError {
+  /// This error, with the one in whose wake it came, which would be lost otherwise.
+  fileprivate func following(_ cause: String) -> MPIError {
+    MPIError(
+      code: code, errorClass: errorClass, call: call,
+      message: "\(message); before that, on this rank: \(cause)", rank: rank, phase: phase)
   }
 }

@@ -8,8 +8,9 @@ let march = Context.environment["MARCH"] ?? "native"
 let strict: [SwiftSetting] =
   Context.environment["WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
-/// Numeric targets optimise in debug builds too: an unoptimised training step is a hundred times
-/// slower. Swift's code generation follows the C compiler's `-march`, and `-fno-math-errno` lets
+/// Numeric targets optimise in debug builds too, where a training step is else a hundred times slower.
+///
+/// Swift's code generation follows the C compiler's `-march`, and `-fno-math-errno` lets
 /// square roots vectorise.
 let numeric: [SwiftSetting] =
   strict + [.unsafeFlags(["-O", "-Xcc", "-march=\(march)", "-Xcc", "-fno-math-errno"])]
@@ -50,7 +51,8 @@ let package = Package(
       swiftSettings: strict),
 
     // MARK: The program
-    .executableTarget(name: "permavg",
+    .executableTarget(
+      name: "permavg",
       dependencies: [
         "MPI", "Networks", "Datasets", "Training", "Merging", "Experiments", argumentParser,
       ], swiftSettings: strict),

@@ -25,7 +25,8 @@ public struct RunFolder: Sendable {
   /// Reads what the folder is about.
   func readExperiment() throws -> Experiment {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw RunFolderError(path, "no such run folder; make one with `permavg train --output \(path)`")
+      throw RunFolderError(
+        path, "no such run folder; make one with `permavg train --output \(path)`")
     }
     guard let experiment = try readJSON(Experiment.self, "experiment.json") else {
       throw RunFolderError(

@@ -43,6 +43,7 @@ public final class Session {
   ///   - command: the command's name, for the communication record.
   ///   - dataFolder: where the data set's files are; nil for their usual place.
   ///   - threads: threads rank 0 may use while the others wait; nil for one a core.
+  /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   public static func create(
     _ experiment: Experiment, at path: String, in world: Communicator, command: String,
@@ -67,6 +68,7 @@ public final class Session {
   ///   - dataFolder: where the data set's files are; nil for their usual place.
   ///   - threads: threads rank 0 may use while the others wait; nil for one a core.
   ///   - change: changes settings of this stage; they are kept in the folder.
+  /// - Returns: the session.
   /// - Throws: `JointFailure`, on every rank.
   public static func open(
     _ path: String, in world: Communicator, command: String, dataFolder: String? = nil,
@@ -150,6 +152,8 @@ public final class Session {
   ///   - purpose: keeps the streams of members, students and methods apart.
   ///   - index: which member or student.
   ///   - targets: soft targets to distil from.
+  /// - Returns: the batches.
+  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
   func batches(
     for purpose: String, _ index: Int = 0, targets: SoftTargets? = nil
   ) throws -> ImageBatches {
@@ -160,9 +164,11 @@ public final class Session {
       purpose: purpose, member: index)
   }
 
-  /// Gives the accuracy on the held-out images, if any are held out.
+  /// Gives a function for the accuracy on the held-out images, if any are held out.
   ///
   /// - Parameter threads: how many threads compute it.
+  /// - Returns: the function, or nil.
+  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
   func validator(threads: Int = 1) throws -> ((Network) -> Double)? {
     let (images, training) = (try validationSplit().validation, try data().training)
     guard !images.isEmpty else { return nil }
@@ -190,7 +196,8 @@ public final class Session {
       var log = try folder.readCommunication()
       log.replace(
         CommunicationLog.Command(
-          command: command, ranks: world.size, hosts: hosts.map { String(decoding: $0, as: UTF8.self) },
+          command: command, ranks: world.size,
+          hosts: hosts.map { String(decoding: $0, as: UTF8.self) },
           library: MPI.libraryVersion, wallSeconds: (ContinuousClock.now - start).seconds,
           ledgers: ledgers))
       try folder.writeJSON(log, "communication.json")

@@ -74,7 +74,9 @@ struct ExperimentOptions: ParsableArguments {
   @Option(help: "Passes over the training images. (default: \(defaults.training.epochs))")
   var epochs: Int?
 
-  @Option(help: "Images a step, for members and all that learns. (default: \(defaults.training.batchSize))")
+  @Option(
+    help:
+      "Images a step, for members and all that learns. (default: \(defaults.training.batchSize))")
   var batchSize: Int?
 
   @Option(help: "Base rate of SGD. (default: \(defaults.training.learningRate))")

@@ -55,7 +55,7 @@ enum Main {
     exit(MPI.run { world in try world.together { throw UsageError(text) } })
   }
 
-  /// The rank that a launcher gave this process, if one did. MPI is not started yet.
+  /// The rank that a launcher gave this process, if one did; MPI is not started yet.
   private static var launcherRank: Int? {
     let environment = ProcessInfo.processInfo.environment
     let names = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"]

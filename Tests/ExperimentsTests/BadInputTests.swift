@@ -77,7 +77,8 @@ import Testing
   }
 
   @Test func `a folder that is not there is refused`() throws {
-    try expectRefusal(3, saying: "nowhere/run", "no such run folder", arguments: ["merge", "nowhere/run"])
+    try expectRefusal(
+      3, saying: "nowhere/run", "no such run folder", arguments: ["merge", "nowhere/run"])
   }
 
   @Test func `a folder with another experiment is refused and left as it was`() throws {
@@ -90,7 +91,8 @@ import Testing
     #expect(try Program.permavg(arguments).status == 0)
     let before = try contents(of: run)
     try expectRefusal(
-      2, saying: "another experiment", "seed: 1 there, 9 here", arguments: arguments + ["--seed", "9"])
+      2, saying: "another experiment", "seed: 1 there, 9 here",
+      arguments: arguments + ["--seed", "9"])
     #expect(try contents(of: run) == before)
   }
 

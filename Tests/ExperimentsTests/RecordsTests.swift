@@ -112,4 +112,3 @@ import Testing
     #expect(escaped("<b a=\"1\">&") == "&lt;b a=&quot;1&quot;&gt;&amp;")
   }
 }
-

@@ -5,7 +5,8 @@ import Testing
 
 @Suite(.serialized) struct ThesisTests {
   @Test(.timeLimit(.minutes(5)))
-  func `the thesis in small on real data: naive falls, permutations and distillation hold`() throws {
+  func `the thesis in small on real data: naive falls, permutations and distillation hold`() throws
+  {
     let folder = try TemporaryFolder()
     let run = folder["run"]
     let outcome = try Program.permavg(

@@ -37,7 +37,8 @@ struct DotPlot {
     for (row, entry) in entries.enumerated() {
       let y = rowHeight * (Double(row) + 0.5) + 4
       parts.append(
-        "<text x=\"\(left - 16)\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(escaped(entry.name))</text>")
+        "<text x=\"\(left - 16)\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(escaped(entry.name))</text>"
+      )
       let inside = entry.accuracies.filter { 100 * $0 >= axis.low }
       for accuracy in inside {
         parts.append(

@@ -42,12 +42,14 @@ struct LineChart {
       let (x1, py) = place((x.low, tick))
       parts.append(
         "<line x1=\"\(x1)\" x2=\"\(width - right)\" y1=\"\(py)\" y2=\"\(py)\" stroke=\"#e5e7eb\"/>"
-          + "<text x=\"\(left - 6)\" y=\"\(py)\" dy=\"4\" text-anchor=\"end\">\(format(tick))</text>")
+          + "<text x=\"\(left - 6)\" y=\"\(py)\" dy=\"4\" text-anchor=\"end\">\(format(tick))</text>"
+      )
     }
     for tick in x.ticks {
       let (px, _) = place((tick, y.low))
       parts.append(
-        "<text x=\"\(px)\" y=\"\(height - bottom + 17)\" text-anchor=\"middle\">\(tickText(tick))</text>")
+        "<text x=\"\(px)\" y=\"\(height - bottom + 17)\" text-anchor=\"middle\">\(tickText(tick))</text>"
+      )
     }
     parts.append(
       "<line x1=\"\(left)\" x2=\"\(width - right)\" y1=\"\(height - bottom)\" y2=\"\(height - bottom)\""
@@ -60,7 +62,8 @@ struct LineChart {
       parts.append(
         "<polyline fill=\"none\" stroke=\"\(line.color)\" stroke-width=\"2\""
           + (line.isDashed ? " stroke-dasharray=\"5 4\"" : "")
-          + " points=\"\(path.joined(separator: " "))\"><title>\(escaped(line.name))</title></polyline>")
+          + " points=\"\(path.joined(separator: " "))\"><title>\(escaped(line.name))</title></polyline>"
+      )
     }
     parts.append(
       "<text x=\"\((left + width - right) / 2)\" y=\"\(height - 4)\" text-anchor=\"middle\">"
@@ -82,7 +85,8 @@ struct LineChart {
       guard !seen.contains(series.name) else { return nil }
       seen.append(series.name)
       let dash = series.isDashed ? " stroke-dasharray=\"5 4\"" : ""
-      return "<li><svg width=\"26\" height=\"8\"><line x1=\"0\" x2=\"26\" y1=\"4\" y2=\"4\" stroke=\""
+      return
+        "<li><svg width=\"26\" height=\"8\"><line x1=\"0\" x2=\"26\" y1=\"4\" y2=\"4\" stroke=\""
         + "\(series.color)\" stroke-width=\"2.5\"\(dash)/></svg>\(escaped(series.name))</li>"
     }
     return "<ul class=\"legend\">\(items.joined())</ul>"

@@ -22,15 +22,16 @@ extension Report {
         \(counted(hosts, "node")): \(readableBytes(payload)) of payload, \(decimal(transfer, 3)) s in
         transfer of \(decimal(command.wallSeconds, 1)) s in all.</p>
         """
-        + htmlTable(
-          [
-            "phase", "calls", "payload", "control", "longest<br>wait, s",
-            "longest<br>transfer, s", "payload<br>rate",
-          ], rows)
+          + htmlTable(
+            [
+              "phase", "calls", "payload", "control", "longest<br>wait, s",
+              "longest<br>transfer, s", "payload<br>rate",
+            ], rows)
     }
     return HTMLPage.Section(
       heading: "Communication",
-      caption: "Payload is what the algorithm needs, sent by all ranks; control is counts and checks."
+      caption:
+        "Payload is what the algorithm needs, sent by all ranks; control is counts and checks."
         + " Waiting is the imbalance of the work before; seconds are of the slowest rank.",
       body: tables.joined(separator: "\n"))
   }
@@ -48,7 +49,8 @@ extension Report {
     let library = communication.commands.last.map { "<p class=\"note\">\(escaped($0.library))</p>" }
     return HTMLPage.Section(
       heading: "Settings",
-      caption: "What <code>experiment.json</code> says; equal settings give equal bytes on any number"
+      caption:
+        "What <code>experiment.json</code> says; equal settings give equal bytes on any number"
         + " of ranks.",
       body: "<pre>\(escaped(String(decoding: data, as: UTF8.self)))</pre>" + (library ?? ""))
   }

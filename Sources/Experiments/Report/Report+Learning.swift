@@ -19,7 +19,8 @@ extension Report {
     ].filter { chart in chart.series.contains { !$0.points.isEmpty } }
     return HTMLPage.Section(
       heading: "Learning",
-      caption: "Loss and accuracy are of the training batches, each before its own step; a student's"
+      caption:
+        "Loss and accuracy are of the training batches, each before its own step; a student's"
         + " loss is its distillation loss, which is on another scale.",
       body: "<div class=\"row\">\(charts.map(\.figure).joined())</div>" + LineChart.legend(charts))
   }

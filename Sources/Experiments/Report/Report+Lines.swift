@@ -11,7 +11,8 @@ extension Report {
         let color = isNaive ? Palette.naive : Palette.merged
         return [
           LineChart.Series(
-            name: "\(name), test", color: color, points: line.points.map { ($0.lambda, value($0.test)) }),
+            name: "\(name), test", color: color,
+            points: line.points.map { ($0.lambda, value($0.test)) }),
           LineChart.Series(
             name: "\(name), training", color: color, isDashed: true,
             points: line.points.map { ($0.lambda, value($0.training)) }),
@@ -31,7 +32,8 @@ extension Report {
     }
     return HTMLPage.Section(
       heading: "On the line between two members",
-      caption: "The networks (1 − λ) θ₀ + λ θ₁. Where permutations help, the hill between the members"
+      caption:
+        "The networks (1 − λ) θ₀ + λ θ₁. Where permutations help, the hill between the members"
         + " goes. Highest test loss above the line between the ends, "
         + barriers.joined(separator: "; ") + ".",
       body: "<div class=\"row\">\(charts.map(\.figure).joined())</div>" + LineChart.legend(charts))

@@ -18,7 +18,8 @@ extension Session {
   }
 
   private func merge(_ members: [Network], by method: MergingMethod) throws {
-    let progress = self.progress("merging \(counted(members.count, "member")) by \(method.rawValue)")
+    let progress = self.progress(
+      "merging \(counted(members.count, "member")) by \(method.rawValue)")
     let start = ContinuousClock.now
     let context = MergeContext(
       batches: try batches(for: "merge \(method.rawValue)"), threads: threads,

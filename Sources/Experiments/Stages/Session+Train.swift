@@ -16,7 +16,9 @@ extension Session {
     let own = missing.filter { $0 % world.size == world.rank }
     let progress =
       missing.isEmpty
-      ? nil : self.progress("training \(counted(missing.count, "member")) on \(counted(world.size, "rank"))")
+      ? nil
+      : self.progress(
+        "training \(counted(missing.count, "member")) on \(counted(world.size, "rank"))")
 
     let trained = try trainEach(own, progress) { member, trainer in
       var network = Network(
@@ -82,6 +84,7 @@ extension Session {
   ///   - numbers: all that were trained; number n by rank n mod R.
   ///   - stage: the learning curves' stage, and the ledger's.
   ///   - name: the checkpoint of a number.
+  /// - Throws: `JointFailure`, on every rank.
   func collect(
     _ trained: [Trained], numbers: [Int], stage: String, name: (Int) -> String
   ) throws {

@@ -19,7 +19,8 @@ final class ProgressLine {
     self.label = label
     self.isSilent = isSilent
     // mpirun puts a pipe between a rank and the terminal; the scripts say when there is one.
-    isLive = isatty(STDERR_FILENO) == 1 || ProcessInfo.processInfo.environment["PERMAVG_LIVE"] == "1"
+    isLive =
+      isatty(STDERR_FILENO) == 1 || ProcessInfo.processInfo.environment["PERMAVG_LIVE"] == "1"
     if !isSilent, !isLive { write("\(label) …\n") }
   }
 
@@ -80,5 +81,6 @@ func readableBytes(_ bytes: Int) -> String {
     value /= 1000
     unit += 1
   }
-  return unit == 0 ? "\(bytes) B" : "\(decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0)) \(units[unit])"
+  return unit == 0
+    ? "\(bytes) B" : "\(decimal(value, value < 10 ? 2 : value < 100 ? 1 : 0)) \(units[unit])"
 }

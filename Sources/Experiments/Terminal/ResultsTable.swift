@@ -44,7 +44,7 @@ extension Scores {
   }
 }
 
-/// `407,050`
+/// A number with its digits in threes, `407,050`.
 func grouped(_ number: Int) -> String {
   let digits = Array(String(abs(number)))
   var text = number < 0 ? "-" : ""

@@ -58,20 +58,25 @@ let package = Package(
       ], swiftSettings: strict),
 
     // MARK: Tests
-    .testTarget(name: "MPITests", dependencies: ["MPI"], swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Networks"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .testTarget(
-      name: "NetworksTests", dependencies: ["Networks"], resources: [.copy("Fixtures")],
+      name: "MPITests", dependencies: ["MPI", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "NetworksTests", dependencies: ["Networks", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: numeric),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["Datasets", "Networks", "CZlib"],
+      name: "DatasetsTests", dependencies: ["Datasets", "Networks", "CZlib", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Datasets", "Networks"],
-      resources: [.copy("Fixtures")], swiftSettings: numeric),
+      name: "TrainingTests", dependencies: ["Training", "Datasets", "Networks", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
-      name: "MergingTests", dependencies: ["Merging", "Networks"], resources: [.copy("Fixtures")],
-      swiftSettings: numeric),
+      name: "MergingTests", dependencies: ["Merging", "Networks", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
-      name: "ExperimentsTests", dependencies: ["Experiments", "permavg"], swiftSettings: strict),
+      name: "ExperimentsTests", dependencies: ["Experiments", "permavg", "TestSupport"],
+      swiftSettings: strict),
   ]
 )

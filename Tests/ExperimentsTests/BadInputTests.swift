@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @testable import Experiments
@@ -32,35 +33,40 @@ import Testing
   }
 
   @Test func `a missing data folder names the package and the option`() throws {
-    let folder = try TemporaryFolder()
-    try expectRefusal(
-      3, saying: "/nowhere", "dataset-fashion-mnist", "--data",
-      arguments: ["run", "--output", folder["run"], "--data", "/nowhere"])
-    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        3, saying: "/nowhere", "dataset-fashion-mnist", "--data",
+        arguments: ["run", "--output", "\(folder)/run", "--data", "/nowhere"])
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
   }
 
   @Test func `MNIST has no usual folder`() throws {
-    let folder = try TemporaryFolder()
-    try expectRefusal(
-      3, saying: "--data DIR",
-      arguments: ["train", "--dataset", "mnist", "--output", folder["run"]])
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        3, saying: "--data DIR",
+        arguments: ["train", "--dataset", "mnist", "--output", "\(folder)/run"])
+    }
   }
 
   @Test func `no members are refused`() throws {
-    let folder = try TemporaryFolder()
-    try expectRefusal(
-      2, saying: "--members 0", "at least one",
-      arguments: ["run", "--members", "0", "--output", folder["run"]])
-    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        2, saying: "--members 0", "at least one",
+        arguments: ["run", "--members", "0", "--output", "\(folder)/run"])
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
   }
 
   @Test func `a network that does not fit the data is refused`() throws {
-    let folder = try TemporaryFolder()
-    try expectRefusal(
-      2, saying: "--architecture 100-10", "784",
-      arguments: [
-        "train", "--dataset", "synthetic", "--architecture", "100-10", "--output", folder["run"],
-      ])
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        2, saying: "--architecture 100-10", "784",
+        arguments: [
+          "train", "--dataset", "synthetic", "--architecture", "100-10", "--output",
+          "\(folder)/run",
+        ])
+    }
   }
 
   @Test(arguments: [
@@ -82,87 +88,96 @@ import Testing
   }
 
   @Test func `a folder with another experiment is refused and left as it was`() throws {
-    let folder = try TemporaryFolder()
-    let run = folder["run"]
-    let arguments = [
-      "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
-      "--members", "2", "--output", run,
-    ]
-    #expect(try Program.permavg(arguments).status == 0)
-    let before = try contents(of: run)
-    try expectRefusal(
-      2, saying: "another experiment", "seed: 1 there, 9 here",
-      arguments: arguments + ["--seed", "9"])
-    #expect(try contents(of: run) == before)
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let arguments = [
+        "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+        "--members", "2", "--output", run,
+      ]
+      #expect(try Program.permavg(arguments).status == 0)
+      let before = try contents(of: run)
+      try expectRefusal(
+        2, saying: "another experiment", "seed: 1 there, 9 here",
+        arguments: arguments + ["--seed", "9"])
+      #expect(try contents(of: run) == before)
+    }
   }
 
   @Test func `a folder with other things is refused and left as it was`() throws {
-    let folder = try TemporaryFolder()
-    try folder.write([1, 2, 3], to: "holiday.jpg")
-    try expectRefusal(
-      2, saying: "holiday.jpg",
-      arguments: ["train", "--dataset", "synthetic", "--output", folder.path])
-    #expect(try contents(of: folder.path).keys.sorted() == ["holiday.jpg"])
+    try withTemporaryFolder { folder in
+      try write([1, 2, 3], to: "\(folder)/holiday.jpg")
+      try expectRefusal(
+        2, saying: "holiday.jpg",
+        arguments: ["train", "--dataset", "synthetic", "--output", folder])
+      #expect(try contents(of: folder).keys.sorted() == ["holiday.jpg"])
+    }
   }
 
   @Test func `a member of another architecture is refused`() throws {
-    let folder = try TemporaryFolder()
-    let run = folder["run"]
-    #expect(
-      try Program.permavg([
-        "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
-        "--members", "2", "--output", run,
-      ]).status == 0)
-    let other = try #require(Architecture("784-9-10"))
-    try Network(other, random: RandomStream(seed: 1, "test")).checkpoint()
-      .write(to: "\(run)/members/001.safetensors")
-    let before = try contents(of: run)
-    try expectRefusal(
-      4, saying: "001.safetensors", "784-9-10", "784-8-10", arguments: ["merge", run])
-    #expect(try contents(of: run).keys.sorted() == before.keys.sorted())
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      #expect(
+        try Program.permavg([
+          "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+          "--members", "2", "--output", run,
+        ]).status == 0)
+      let other = try #require(Architecture("784-9-10"))
+      try Network(other, random: RandomStream(seed: 1, "test")).checkpoint()
+        .write(to: "\(run)/members/001.safetensors")
+      let before = try contents(of: run)
+      try expectRefusal(
+        4, saying: "001.safetensors", "784-9-10", "784-8-10", arguments: ["merge", run])
+      #expect(try contents(of: run).keys.sorted() == before.keys.sorted())
+    }
   }
 
   @Test func `a checkpoint that lies is refused`() throws {
-    let folder = try TemporaryFolder()
-    try folder.write([255, 255, 255, 255, 255, 255, 255, 127, 0x7B, 0x7D], to: "a.safetensors")
-    try expectRefusal(
-      4, saying: "a.safetensors", "header", arguments: ["evaluate", folder["a.safetensors"]])
-    try expectRefusal(
-      4, saying: "b.safetensors", "no such file", arguments: ["evaluate", folder["b.safetensors"]])
+    try withTemporaryFolder { folder in
+      try write(
+        [255, 255, 255, 255, 255, 255, 255, 127, 0x7B, 0x7D], to: "\(folder)/a.safetensors")
+      try expectRefusal(
+        4, saying: "a.safetensors", "header", arguments: ["evaluate", "\(folder)/a.safetensors"])
+      try expectRefusal(
+        4, saying: "b.safetensors", "no such file",
+        arguments: ["evaluate", "\(folder)/b.safetensors"])
+    }
   }
 
   @Test func `a checkpoint that does not fit the data is refused`() throws {
-    let folder = try TemporaryFolder()
-    let architecture = try #require(Architecture("20-5"))
-    try Network(architecture, random: RandomStream(seed: 1, "test")).checkpoint()
-      .write(to: folder["a.safetensors"])
-    try expectRefusal(
-      4, saying: "a.safetensors", "20-5", "784",
-      arguments: ["evaluate", folder["a.safetensors"], "--dataset", "synthetic"])
+    try withTemporaryFolder { folder in
+      let architecture = try #require(Architecture("20-5"))
+      try Network(architecture, random: RandomStream(seed: 1, "test")).checkpoint()
+        .write(to: "\(folder)/a.safetensors")
+      try expectRefusal(
+        4, saying: "a.safetensors", "20-5", "784",
+        arguments: ["evaluate", "\(folder)/a.safetensors", "--dataset", "synthetic"])
+    }
   }
 
   @Test func `a truncated data file is refused`() throws {
-    let folder = try TemporaryFolder()
-    let source = try #require(DatasetName.fashionMNIST.defaultFolder)
-    for name in try FileManager.default.contentsOfDirectory(atPath: source) {
-      let data = try Data(contentsOf: URL(fileURLWithPath: "\(source)/\(name)"))
-      let isCut = name.hasPrefix("t10k-images")
-      try folder.write([UInt8](isCut ? data.prefix(data.count / 2) : data), to: name)
+    try withTemporaryFolder { folder in
+      let source = try #require(DatasetName.fashionMNIST.defaultFolder)
+      for name in try FileManager.default.contentsOfDirectory(atPath: source) {
+        let data = try Data(contentsOf: URL(fileURLWithPath: "\(source)/\(name)"))
+        let isCut = name.hasPrefix("t10k-images")
+        try write([UInt8](isCut ? data.prefix(data.count / 2) : data), to: "\(folder)/\(name)")
+      }
+      try expectRefusal(
+        3, saying: "t10k-images", "fetch it again",
+        arguments: ["run", "--data", folder, "--output", "\(folder)/run"])
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
     }
-    try expectRefusal(
-      3, saying: "t10k-images", "fetch it again",
-      arguments: ["run", "--data", folder.path, "--output", folder["run"]])
-    #expect(!FileManager.default.fileExists(atPath: folder["run"]))
   }
 
   @Test func `a report before an evaluation is refused`() throws {
-    let folder = try TemporaryFolder()
-    let run = folder["run"]
-    #expect(
-      try Program.permavg([
-        "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
-        "--members", "1", "--output", run,
-      ]).status == 0)
-    try expectRefusal(3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      #expect(
+        try Program.permavg([
+          "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
+          "--members", "1", "--output", run,
+        ]).status == 0)
+      try expectRefusal(3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Experiments
@@ -13,27 +14,28 @@ private let small = [
 @Suite(.serialized) struct RanksTests {
   @Test(.timeLimit(.minutes(5)))
   func `1, 2, 3 and 5 ranks give the same bytes`() throws {
-    let folder = try TemporaryFolder()
-    var first: [String: Data]?
-    for ranks in [1, 2, 3, 5] {
-      let run = folder["ranks-\(ranks)"]
-      let outcome = try Program.permavg(
-        ranks: ranks, ["run", "--output", run] + small)
-      try #require(outcome.status == 0, "\(outcome.errors)")
-      let files = try reproducibleContents(of: run)
-      #expect(
-        files.keys.sorted() == [
-          "experiment.json", "members/000.safetensors", "members/001.safetensors",
-          "members/002.safetensors", "members/003.safetensors", "merged/naive.safetensors",
-          "merged/permavg-hard.safetensors", "merged/permavg.permutations.safetensors",
-          "merged/permavg.safetensors", "metrics.jsonl", "results.json",
-          "students/000.safetensors", "students/001.safetensors",
-        ])
-      if let first {
-        for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
+    try withTemporaryFolder { folder in
+      var first: [String: Data]?
+      for ranks in [1, 2, 3, 5] {
+        let run = "\(folder)/ranks-\(ranks)"
+        let outcome = try Program.permavg(
+          ranks: ranks, ["run", "--output", run] + small)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        let files = try reproducibleContents(of: run)
+        #expect(
+          files.keys.sorted() == [
+            "experiment.json", "members/000.safetensors", "members/001.safetensors",
+            "members/002.safetensors", "members/003.safetensors", "merged/naive.safetensors",
+            "merged/permavg-hard.safetensors", "merged/permavg.permutations.safetensors",
+            "merged/permavg.safetensors", "metrics.jsonl", "results.json",
+            "students/000.safetensors", "students/001.safetensors",
+          ])
+        if let first {
+          for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
+        }
+        first = first ?? files
+        try checkCommunication(run, ranks: ranks)
       }
-      first = first ?? files
-      try checkCommunication(run, ranks: ranks)
     }
   }
 
@@ -58,46 +60,48 @@ private let small = [
 
   @Test(.timeLimit(.minutes(3)))
   func `the stages one by one give the bytes of the whole run`() throws {
-    let folder = try TemporaryFolder()
-    let (whole, staged) = (folder["whole"], folder["staged"])
-    let small = Array(small.dropLast(2)) + ["--seed", "8"]
-    let outcome = try Program.permavg(ranks: 2, ["run", "--output", whole] + small)
-    try #require(outcome.status == 0, "\(outcome.errors)")
+    try withTemporaryFolder { folder in
+      let (whole, staged) = ("\(folder)/whole", "\(folder)/staged")
+      let small = Array(small.dropLast(2)) + ["--seed", "8"]
+      let outcome = try Program.permavg(ranks: 2, ["run", "--output", whole] + small)
+      try #require(outcome.status == 0, "\(outcome.errors)")
 
-    // `train` knows the members' options only; the later stages bring their own.
-    let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "8"]
-    for (ranks, arguments) in [
-      (2, ["train", "--output", staged] + training),
-      (nil, ["merge", staged, "--method", "naive"]),
-      (nil, ["merge", staged, "--method", "permavg", "--permavg-epochs", "1"]),
-      (3, ["distill", staged, "--students", "2"]),
-      (nil, ["evaluate", staged]),
-      (nil, ["report", staged]),
-    ] as [(Int?, [String])] {
-      let outcome = try Program.permavg(ranks: ranks, arguments)
-      try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+      // `train` knows the members' options only; the later stages bring their own.
+      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "8"]
+      for (ranks, arguments) in [
+        (2, ["train", "--output", staged] + training),
+        (nil, ["merge", staged, "--method", "naive"]),
+        (nil, ["merge", staged, "--method", "permavg", "--permavg-epochs", "1"]),
+        (3, ["distill", staged, "--students", "2"]),
+        (nil, ["evaluate", staged]),
+        (nil, ["report", staged]),
+      ] as [(Int?, [String])] {
+        let outcome = try Program.permavg(ranks: ranks, arguments)
+        try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+      }
+      let (a, b) = (try reproducibleContents(of: whole), try reproducibleContents(of: staged))
+      #expect(a.keys.sorted() == b.keys.sorted())
+      for (name, bytes) in a { #expect(bytes == b[name], "\(name)") }
     }
-    let (a, b) = (try reproducibleContents(of: whole), try reproducibleContents(of: staged))
-    #expect(a.keys.sorted() == b.keys.sorted())
-    for (name, bytes) in a { #expect(bytes == b[name], "\(name)") }
   }
 
   @Test(.timeLimit(.minutes(3)))
   func `members that are there are kept, and missing ones are trained again to the same bytes`()
     throws
   {
-    let folder = try TemporaryFolder()
-    let run = folder["run"]
-    let arguments = [
-      "train", "--output", run, "--dataset", "synthetic", "--architecture", "784-16-10",
-      "--members", "3", "--epochs", "1",
-    ]
-    #expect(try Program.permavg(ranks: 2, arguments).status == 0)
-    let before = try reproducibleContents(of: run)
-    try FileManager.default.removeItem(atPath: "\(run)/members/001.safetensors")
-    let outcome = try Program.permavg(ranks: 3, arguments)
-    #expect(outcome.status == 0)
-    #expect(outcome.errors.contains("2 members kept"))
-    #expect(try reproducibleContents(of: run) == before)
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let arguments = [
+        "train", "--output", run, "--dataset", "synthetic", "--architecture", "784-16-10",
+        "--members", "3", "--epochs", "1",
+      ]
+      #expect(try Program.permavg(ranks: 2, arguments).status == 0)
+      let before = try reproducibleContents(of: run)
+      try FileManager.default.removeItem(atPath: "\(run)/members/001.safetensors")
+      let outcome = try Program.permavg(ranks: 3, arguments)
+      #expect(outcome.status == 0)
+      #expect(outcome.errors.contains("2 members kept"))
+      #expect(try reproducibleContents(of: run) == before)
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Experiments
@@ -71,12 +72,13 @@ import Testing
   }
 
   @Test func `a JSON file that is not ours is named with what is wrong`() throws {
-    let folder = try TemporaryFolder()
-    try folder.write(Array("{\"version\": 1}".utf8), to: "experiment.json")
-    let error = #expect(throws: RunFolderError.self) {
-      try RunFolder(folder.path).readExperiment()
+    try withTemporaryFolder { folder in
+      try write(Array("{\"version\": 1}".utf8), to: "\(folder)/experiment.json")
+      let error = #expect(throws: RunFolderError.self) {
+        try RunFolder(folder).readExperiment()
+      }
+      #expect(error?.description.contains("recipe is missing") == true)
     }
-    #expect(error?.description.contains("recipe is missing") == true)
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Experiments
@@ -7,34 +8,35 @@ import Testing
   @Test(.timeLimit(.minutes(5)))
   func `the thesis in small on real data: naive falls, permutations and distillation hold`() throws
   {
-    let folder = try TemporaryFolder()
-    let run = folder["run"]
-    let outcome = try Program.permavg(
-      ranks: 3,
-      [
-        "run", "--recipe", "thesis", "--architecture", "784-128-10", "--epochs", "3",
-        "--permavg-epochs", "3", "--output", run,
-      ])
-    try #require(outcome.status == 0, "\(outcome.errors)")
-    let results = try #require(try RunFolder(run).readResults())
-    func accuracy(_ name: String) throws -> Double {
-      try #require(results.row(name), "\(name)").test.accuracy
-    }
-    let members = results.rows(.member).map(\.test.accuracy)
-    let worst = try #require(members.min())
-    #expect(members.count == 3 && worst > 0.78)
-    #expect(try accuracy("ensemble, mean logits") > members.reduce(0, +) / 3)
-    #expect(try accuracy("naive") < worst - 0.02)
-    #expect(try accuracy("permavg") > 0.8)
-    #expect(try accuracy("permavg-hard") > 0.8)
-    #expect(try accuracy("student 0") > 0.78)
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let outcome = try Program.permavg(
+        ranks: 3,
+        [
+          "run", "--recipe", "thesis", "--architecture", "784-128-10", "--epochs", "3",
+          "--permavg-epochs", "3", "--output", run,
+        ])
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      let results = try #require(try RunFolder(run).readResults())
+      func accuracy(_ name: String) throws -> Double {
+        try #require(results.row(name), "\(name)").test.accuracy
+      }
+      let members = results.rows(.member).map(\.test.accuracy)
+      let worst = try #require(members.min())
+      #expect(members.count == 3 && worst > 0.78)
+      #expect(try accuracy("ensemble, mean logits") > members.reduce(0, +) / 3)
+      #expect(try accuracy("naive") < worst - 0.02)
+      #expect(try accuracy("permavg") > 0.8)
+      #expect(try accuracy("permavg-hard") > 0.8)
+      #expect(try accuracy("student 0") > 0.78)
 
-    // The way from member 0 to member 1 is flatter once member 1 is permuted.
-    let barriers = Dictionary(
-      uniqueKeysWithValues: results.lines.map { ($0.alignment, $0.barrier) })
-    #expect(try #require(barriers["permavg"]) < 0.5 * #require(barriers["naive"]))
-    try checkTable(outcome.output, results)
-    try checkReport("\(run)/report.html")
+      // The way from member 0 to member 1 is flatter once member 1 is permuted.
+      let barriers = Dictionary(
+        uniqueKeysWithValues: results.lines.map { ($0.alignment, $0.barrier) })
+      #expect(try #require(barriers["permavg"]) < 0.5 * #require(barriers["naive"]))
+      try checkTable(outcome.output, results)
+      try checkReport("\(run)/report.html")
+    }
   }
 
   private func checkTable(_ output: String, _ results: Results) throws {

@@ -1,10 +1,11 @@
 import CMPI
+import TestSupport
 import Testing
 
 @testable import MPI
 
 /// The tests that launch programs, one at a time; not in a bundle that is itself launched.
-@Suite(.serialized, .disabled(if: Launcher.isUnderLauncher), .timeLimit(.minutes(3)))
+@Suite(.serialized, .disabled(if: Command.isUnderLauncher), .timeLimit(.minutes(3)))
 enum LaunchedTests {}
 
 extension LaunchedTests {
@@ -13,23 +14,23 @@ extension LaunchedTests {
     @Test func `success is silent and exits with 0`() throws {
       let outcome = try Launcher.run(.success, ranks: 3)
       #expect(outcome.status == 0)
-      #expect(outcome.errors.isEmpty)
+      #expect(outcome.errorLines.isEmpty)
     }
 
     @Test func `one rank's failure is reported once, by name, and its status is the job's`() throws
     {
       let outcome = try Launcher.run(.failureOfOne, ranks: 3)
       #expect(outcome.status == 3)
-      #expect(outcome.errors.count == 1)
-      #expect(outcome.errors.first?.hasPrefix("error: rank 1 on ") == true)
-      #expect(outcome.errors.first?.hasSuffix(": disk full") == true)
+      #expect(outcome.errorLines.count == 1)
+      #expect(outcome.errorLines.first?.hasPrefix("error: rank 1 on ") == true)
+      #expect(outcome.errorLines.first?.hasSuffix(": disk full") == true)
     }
 
     @Test func `a failure of all ranks is reported once, without names`() throws {
       for ranks in [3, nil] {
         let outcome = try Launcher.run(.failureOfAll, ranks: ranks)
         #expect(outcome.status == 4)
-        #expect(outcome.errors == ["error: no such file"])
+        #expect(outcome.errorLines == ["error: no such file"])
       }
     }
 
@@ -37,7 +38,7 @@ extension LaunchedTests {
       let outcome = try Launcher.run(.mpiError, ranks: 2)
       // Open MPI 4.1's mpirun itself sometimes crashes in an abort, so that the status is its own.
       #expect(outcome.status != 0)
-      let error = try #require(outcome.errors.first)
+      let error = try #require(outcome.errorLines.first)
       #expect(error.hasPrefix("error: rank "))
       #expect(
         error.hasSuffix(
@@ -48,39 +49,39 @@ extension LaunchedTests {
     @Test func `an error of a rank that is alone is reported plainly`() throws {
       let outcome = try Launcher.run(.failureAlone, ranks: nil)
       #expect(outcome.status == 5)
-      #expect(outcome.errors == ["error: not today"])
+      #expect(outcome.errorLines == ["error: not today"])
     }
 
     @Test func `an error outside an agreement aborts the job`() throws {
       let outcome = try Launcher.run(.failureAlone, ranks: 2)
       #expect(outcome.status != 0)
-      #expect(outcome.errors.first?.hasSuffix(": not today") == true)
+      #expect(outcome.errorLines.first?.hasSuffix(": not today") == true)
     }
 
     @Test func `a failure of some ranks aborts the job, reported once`() throws {
       let outcome = try Launcher.run(.failureOfPart, ranks: 3)
       #expect(outcome.status != 0)
-      #expect(outcome.errors == ["error: half"])
+      #expect(outcome.errorLines == ["error: half"])
     }
 
     @Test func `a nested failure is reported once and agreed on by all`() throws {
       let outcome = try Launcher.run(.nestedFailure, ranks: 3)
       #expect(outcome.status == 4)
-      #expect(outcome.errors == ["error: inner"])
+      #expect(outcome.errorLines == ["error: inner"])
     }
 
     @Test func `a launcher that is not the library's is refused`() throws {
       let outcome = try Launcher.run(
         .success, ranks: nil, environment: ["MPI_LOCALNRANKS": "4"])
       #expect(outcome.status == 2)
-      #expect(outcome.errors.first?.contains("MPI_LOCALNRANKS=4") == true)
+      #expect(outcome.errorLines.first?.contains("MPI_LOCALNRANKS=4") == true)
     }
 
     @Test func `dropping a request stops the process`() throws {
       let outcome = try Launcher.run(.droppedRequest, ranks: nil)
       #expect(outcome.status != 0)
       #expect(
-        outcome.output.contains(
+        (outcome.output + outcome.errors).contains(
           "the pending startGather of phase \"drop\" was dropped before it was complete"))
     }
   }

@@ -1,6 +1,7 @@
 import Foundation
 import Merging
 import Networks
+import TestSupport
 import Testing
 
 /// Linear assignment, against SciPy and against trying everything.

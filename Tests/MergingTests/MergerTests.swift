@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Merging

@@ -1,4 +1,5 @@
 import Networks
+import TestSupport
 import Testing
 
 /// The three members 8-6-5-4, and what PyTorch made of them.

@@ -1,5 +1,6 @@
 import Merging
 import Networks
+import TestSupport
 import Testing
 
 /// Permutations, and networks whose hidden units are permuted.

@@ -1,4 +1,5 @@
 import Networks
+import TestSupport
 
 /// Random inputs labelled by a network, in batches of a fixed order.
 struct RandomBatches: BatchSource {

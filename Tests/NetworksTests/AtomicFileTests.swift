@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 /// Files that are the old ones or the new ones, never a part.

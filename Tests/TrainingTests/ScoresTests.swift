@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import TestSupport
 import Testing
 import Training
 
@@ -96,24 +97,21 @@ import Training
 
 /// The tensors of `metrics.safetensors`.
 struct MetricsFixture {
-  let file: Safetensors
+  private let fixture: Fixture
   /// Each member's, samples × 10.
   let logits: [[Float]]
   let labels: [Int]
 
   init() throws {
-    let url = try #require(
-      Bundle.module.url(
-        forResource: "metrics", withExtension: "safetensors", subdirectory: "Fixtures"))
-    file = try Safetensors(contentsOf: url.path)
-    let all = try #require(file["logits"]?.floats)
-    labels = try #require(file["labels"]?.integers)
+    fixture = try Fixture("metrics")
+    let all = try fixture.floats("logits")
+    labels = try fixture.integers("labels")
     let size = 10 * labels.count
     logits = stride(from: 0, to: all.count, by: size).map { Array(all[$0..<$0 + size]) }
     #expect(logits.count == 3)
   }
 
   func doubles(_ name: String) throws -> [Double] {
-    try #require(file[name]?.doubles, "no doubles \"\(name)\"")
+    try fixture.doubles(name)
   }
 }

@@ -3,36 +3,35 @@ import Networks
 import Testing
 
 /// The tensors that a script under `scripts/references` wrote.
-struct Fixture {
-  let file: Safetensors
+public struct Fixture {
+  public let file: Safetensors
 
-  init(_ name: String) throws {
-    let url = try #require(
-      Bundle.module.url(
-        forResource: name, withExtension: "safetensors", subdirectory: "Fixtures"))
-    file = try Safetensors(contentsOf: url.path)
+  /// Reads `Fixtures/<name>.safetensors` beside the test that asks.
+  public init(_ name: String, test: String = #filePath) throws {
+    let folder = URL(fileURLWithPath: test).deletingLastPathComponent().path
+    file = try Safetensors(contentsOf: "\(folder)/Fixtures/\(name).safetensors")
   }
 
-  func floats(_ name: String) throws -> [Float] {
+  public func floats(_ name: String) throws -> [Float] {
     try #require(file[name]?.floats, "no floats \"\(name)\"")
   }
 
-  func doubles(_ name: String) throws -> [Double] {
+  public func doubles(_ name: String) throws -> [Double] {
     try #require(file[name]?.doubles, "no doubles \"\(name)\"")
   }
 
-  func integers(_ name: String) throws -> [Int] {
+  public func integers(_ name: String) throws -> [Int] {
     try #require(file[name]?.integers, "no integers \"\(name)\"")
   }
 
   /// A block of parameters, from tensors named as the architecture's with a prefix.
-  func parameters(_ architecture: Architecture, prefix: String = "") throws -> [Float] {
+  public func parameters(_ architecture: Architecture, prefix: String = "") throws -> [Float] {
     try architecture.tensors.flatMap { try floats(prefix + $0.name) }
   }
 }
 
 /// The largest difference of two arrays, element by element; infinity if their lengths differ.
-func largestDifference(_ a: some Collection<Float>, _ b: some Collection<Float>) -> Float {
+public func largestDifference(_ a: some Collection<Float>, _ b: some Collection<Float>) -> Float {
   guard a.count == b.count else { return .infinity }
   return zip(a, b).reduce(0) {
     let difference = abs($1.0 - $1.1)
@@ -41,7 +40,7 @@ func largestDifference(_ a: some Collection<Float>, _ b: some Collection<Float>)
 }
 
 /// Numbers of the standard normal distribution.
-func normals(_ count: Int, seed: Int, _ purpose: String = "test") -> [Float] {
+public func normals(_ count: Int, seed: Int, _ purpose: String = "test") -> [Float] {
   var random = RandomStream(seed: UInt64(seed), purpose)
   return (0..<count).map { _ in random.normal() }
 }

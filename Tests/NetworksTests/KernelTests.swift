@@ -50,6 +50,10 @@ import Testing
   @Test func `softmax does not overflow`() {
     let p = softmax([1e4, -1e4, 0, -1e4, -1e4, -1e4, 1e4, 1e4, 1e4], classes: 3)
     #expect(largestDifference(p, [1, 0, 0] + [Float](repeating: 1 / 3, count: 6)) < 1e-6)
+    // Differences of one count as they do near zero.
+    let near = softmax([1e4, 9999, 9998, -1e4, -9999, -9998], classes: 3)
+    let expected = softmax([2, 1, 0, 0, 1, 2], classes: 3)
+    #expect(largestDifference(near, expected) < 1e-6)
   }
 
   @Test func `the mean of arrays is the mean of each element`() {

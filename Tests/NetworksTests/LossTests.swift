@@ -61,6 +61,23 @@ import Testing
     #expect(workspace.logitGradient[6...] == [0, 0, 0])
   }
 
+  @Test func `huge logits give huge losses, not infinite ones`() throws {
+    let architecture = try #require(Architecture("1-3"))
+    var workspace = Workspace(architecture, capacity: 1)
+    workspace.activations[0] = [1e4, 9999, -1e4]
+    var batch = Batch(capacity: 1, features: 1)
+    batch.count = 1
+    batch.targets = [0, 0, 1]
+    for (label, loss) in [(0, 0.3133), (1, 1.3133), (2, 20_000.3133)] {
+      batch.labels = [label]
+      let hard = CrossEntropy().evaluate(batch, workspace: &workspace)
+      #expect(abs(hard.loss - loss) < 2e-3)
+      #expect(workspace.logitGradient.allSatisfy { abs($0) <= 1 })
+    }
+    let soft = DistillationLoss(alpha: 1, temperature: 2).evaluate(batch, workspace: &workspace)
+    #expect(abs(soft.loss - 4 * 10_000.474) < 1e-2)
+  }
+
   /// A workspace that holds the fixture's logits, and the batch they belong to.
   private func studentOfFive(_ fixture: Fixture) throws -> (Workspace, Batch) {
     let architecture = try #require(Architecture("12-5"))

@@ -27,6 +27,7 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
   /// Reads the set, or makes it.
   ///
   /// - Parameter folder: where its files are; by default ``defaultFolder``.
+  /// - Returns: the part to learn from and the part to report on.
   /// - Throws: ``DataError``
   public func load(from folder: String? = nil) throws(DataError) -> DatasetPair {
     switch self {

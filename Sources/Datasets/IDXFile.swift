@@ -43,7 +43,8 @@ struct IDXFile {
       throw DataError(
         path,
         "holds \(found) bytes after its header, but dimensions \(dimensions) need \(count);"
-          + (found < count ? " it is truncated, fetch it again" : " it has a tail that no header describes"))
+          + (found < count
+            ? " it is truncated, fetch it again" : " it has a tail that no header describes"))
     }
     bytes = Array(data[(4 + 4 * rank)...])
   }

@@ -31,7 +31,8 @@ struct MNISTFolder {
     guard images.dimensions[0] == labels.dimensions[0] else {
       throw DataError(
         imagePath,
-        "holds \(images.dimensions[0]) images, but \(labelPath) holds \(labels.dimensions[0]) labels")
+        "holds \(images.dimensions[0]) images, but \(labelPath) holds \(labels.dimensions[0]) labels"
+      )
     }
     guard images.dimensions[0] > 0, images.dimensions[1] * images.dimensions[2] > 0 else {
       throw DataError(imagePath, "holds no images: its dimensions are \(images.dimensions)")

@@ -9,6 +9,8 @@ public protocol Merger {
   /// - Parameters:
   ///   - members: networks of one architecture, by member number.
   ///   - context: training data and threads, for methods that need them.
+  /// - Returns: the merged networks, and what was learned on the way.
+  /// - Throws: ``MergeError`` if the members cannot be merged.
   func merge(_ members: [Network], in context: MergeContext) throws -> MergeResult
 }
 

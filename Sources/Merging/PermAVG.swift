@@ -104,7 +104,15 @@ struct PermutationLearner {
   private var workspace: Workspace
   private var gradient: [Float]
 
-  /// - Parameter logits: where each X starts, [member − 1][hidden layer]; nil for the identity.
+  /// A learner before its first step.
+  ///
+  /// - Parameters:
+  ///   - members: networks of one architecture, by member number.
+  ///   - architecture: theirs.
+  ///   - settings: of the method.
+  ///   - batchSize: the largest batch there will be.
+  ///   - threads: how many threads may compute; results do not depend on it.
+  ///   - logits: where each X starts, [member − 1][hidden layer]; nil for the identity.
   init(
     _ members: [Network], architecture: Architecture, settings: PermAVGSettings, batchSize: Int,
     threads: Int, logits: [[Matrix]]? = nil

@@ -46,6 +46,7 @@ extension Network {
   /// W'_l = P_l W_l P_{l−1}ᵀ and b'_l = P_l b_l, with P_0 and P_L the identity.
   ///
   /// - Parameter permutations: one for each hidden layer, in order.
+  /// - Returns: the permuted network.
   public func permuted(by permutations: [Permutation]) -> Network {
     let layers = architecture.layers
     precondition(

@@ -34,9 +34,7 @@ struct PermutedAverage {
   mutating func merge(_ permutations: [[Matrix]]) {
     let share = 1 / Float(members.count)
     let parallelism = parallelism
-    for i in network.parameters.indices {
-      network.parameters[i] = share * members[0].parameters[i]
-    }
+    scale(members[0].parameters, by: share, into: &network.parameters)
     for number in 1..<members.count {
       let member = members[number]
       let own = permutations[number - 1]
@@ -87,6 +85,7 @@ struct PermutedAverage {
   ///   - index: the hidden layer.
   ///   - permutations: as last merged.
   ///   - gradient: ∂L/∂W̄ and ∂L/∂b̄, laid out as the parameters.
+  /// - Returns: ∂L/∂P_{m,l}, n × n.
   func gradient(
     member number: Int, layer index: Int, permutations: [[Matrix]], from gradient: [Float]
   ) -> Matrix {

@@ -34,7 +34,7 @@ public struct SinkhornSettings: Codable, Equatable, Sendable {
 public struct SoftPermutation: Sendable {
   public let settings: SinkhornSettings
 
-  /// X, n × n. Call ``normalize()`` after changing it.
+  /// X, n × n; call ``normalize()`` after changing it.
   public var logits: Matrix
 
   /// P, as of the last ``normalize()``.
@@ -181,7 +181,8 @@ private func scale(_ out: inout [Float], _ k: [Float], rows u: [Float], columns 
 }
 
 /// The row sums and the column sums of a ∘ b.
-private func productSums(_ a: [Float], _ b: [Float], _ n: Int) -> (rows: [Float], columns: [Float]) {
+private func productSums(_ a: [Float], _ b: [Float], _ n: Int) -> (rows: [Float], columns: [Float])
+{
   var rows = [Float](repeating: 0, count: n)
   var columns = [Float](repeating: 0, count: n)
   var columnSums = columns.mutableSpan
@@ -206,6 +207,7 @@ private func productSums(_ a: [Float], _ b: [Float], _ n: Int) -> (rows: [Float]
 ///   - b: the right-hand side; its mean is taken out.
 ///   - steps: the most steps.
 ///   - apply: y ← A x.
+/// - Returns: x.
 private func solve(
   _ b: [Float], steps: Int, apply: (_ x: [Float], _ y: inout [Float]) -> Void
 ) -> [Float] {

@@ -13,6 +13,7 @@ public enum Combination: String, Codable, Sendable, CaseIterable {
 ///   - logits: each member's, samples × classes, by member number.
 ///   - classes: how many classes there are.
 ///   - combination: what is averaged.
+/// - Returns: one row of probabilities a sample.
 public func ensemblePrediction(
   _ logits: [[Float]], classes: Int, combining combination: Combination
 ) -> Probabilities {

@@ -11,8 +11,10 @@ public struct Scores: Codable, Equatable, Sendable {
   /// Brier score: the mean over samples of Σ_c (p_c − y_c)², between 0 and 2.
   public let brier: Double
 
-  /// Expected calibration error: over 15 bins of equal width in the largest probability, the mean
-  /// distance of accuracy and confidence, weighted by samples (Guo et al. 2017).
+  /// Expected calibration error (Guo, Pleiss, Sun & Weinberger 2017).
+  ///
+  /// Over 15 bins of equal width in the largest probability: the mean distance of accuracy and
+  /// confidence, weighted by samples.
   public let ece: Double
 
   /// Scores that are already known.
@@ -44,7 +46,10 @@ public struct Scores: Codable, Equatable, Sendable {
       correct += best == label ? 1 : 0
       // The smallest positive number stands for a probability that was rounded to zero.
       nll -= log(max(row[row.startIndex + label], .leastNormalMagnitude))
-      for (c, p) in row.enumerated() { brier += (p - (c == label ? 1 : 0)) * (p - (c == label ? 1 : 0)) }
+      for (c, p) in row.enumerated() {
+        let error = p - (c == label ? 1 : 0)
+        brier += error * error
+      }
       let bin = min(max(Int((confidence * Double(binCount)).rounded(.up)) - 1, 0), binCount - 1)
       bins[bin].count += 1
       bins[bin].correct += best == label ? 1 : 0

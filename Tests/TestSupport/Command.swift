@@ -51,6 +51,8 @@ public enum Command {
   ///   - ranks: how many ranks; nil for no launcher.
   ///   - seconds: how long it may take.
   ///   - extra: variables to set besides what mpirun needs on one machine.
+  /// - Returns: how it ended, and what it wrote.
+  /// - Throws: an error of the system if it could not be started.
   public static func run(
     _ command: [String], ranks: Int?, seconds: Int = 60, environment extra: [String: String] = [:]
   ) throws -> Outcome {

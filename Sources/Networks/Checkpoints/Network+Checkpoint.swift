@@ -6,6 +6,7 @@ extension Network {
   /// The tensors are `layers.0.weight` (outputs × inputs), `layers.0.bias`, and so on.
   ///
   /// - Parameter metadata: texts to keep with it; `format` and `architecture` are added.
+  /// - Returns: the file, in memory.
   public func checkpoint(metadata: [String: String] = [:]) -> Safetensors {
     var all = metadata
     all["format"] = "pt"

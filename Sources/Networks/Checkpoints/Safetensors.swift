@@ -122,7 +122,8 @@ public struct Safetensors: Equatable, Sendable {
     if let other = Self.otherFormat(of: data) { throw CheckpointError(path, other) }
     guard data.count >= 8 else {
       throw CheckpointError(
-        path, "is \(data.count) bytes long; a safetensors file starts with 8 bytes of header length")
+        path, "is \(data.count) bytes long; a safetensors file starts with 8 bytes of header length"
+      )
     }
     let length = data.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
     guard length <= UInt64(data.count - 8), length <= 100_000_000 else {
@@ -145,7 +146,9 @@ public struct Safetensors: Equatable, Sendable {
       var size = type.size
       for dimension in entry.shape {
         let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-        guard !overflow else { throw CheckpointError(path, "\(tensor) has the shape \(entry.shape)") }
+        guard !overflow else {
+          throw CheckpointError(path, "\(tensor) has the shape \(entry.shape)")
+        }
         size = product
       }
       guard entry.begin <= entry.end, entry.end <= contents.count else {
@@ -175,7 +178,8 @@ public struct Safetensors: Equatable, Sendable {
     }
     guard end == contents.count else {
       throw CheckpointError(
-        path, "has \(contents.count - end) bytes after the last tensor that no header entry describes")
+        path,
+        "has \(contents.count - end) bytes after the last tensor that no header entry describes")
     }
   }
 

@@ -5,6 +5,7 @@ import RealModule
 /// - Parameters:
 ///   - z: rows × width.
 ///   - bias: width elements.
+///   - rows: how many rows.
 func addBiasAndRectify(
   _ z: UnsafeMutableBufferPointer<Float>, bias: UnsafeBufferPointer<Float>, rows: Int
 ) {

@@ -10,6 +10,14 @@ public func accumulate(_ x: [Float], scale: Float = 1, into sum: inout [Float]) 
   }
 }
 
+/// out ← scale · x, element by element.
+public func scale(_ x: [Float], by scale: Float, into out: inout [Float]) {
+  precondition(x.count == out.count, "\(x.count) elements into \(out.count)")
+  var out = out.mutableSpan
+  let x = x.span
+  for i in out.indices { out[i] = scale * x[i] }
+}
+
 /// The mean of arrays of one length, added in the order given.
 ///
 /// The order fixes the bits, so callers pass members by number, never by rank.

@@ -19,6 +19,7 @@ public enum LearningRateSchedule: String, Codable, Sendable, CaseIterable {
   /// - Parameters:
   ///   - step: from 0, counted in batches.
   ///   - total: how many steps the run has.
+  /// - Returns: from 0 to 1.
   public func factor(step: Int, of total: Int) -> Float {
     switch self {
     case .constant: 1

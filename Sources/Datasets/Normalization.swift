@@ -16,7 +16,8 @@ public struct Normalization: Hashable, Sendable, LosslessStringConvertible {
 
   /// The normalisation that a text such as `0.2860,0.3530` names, or nil.
   public init?(_ description: String) {
-    let parts = description.split(separator: ",").map { Float(String($0)) }
+    let parts = description.split(separator: ",", omittingEmptySubsequences: false)
+      .map { Float(String($0)) }
     guard parts.count == 2, let mean = parts[0], let deviation = parts[1], mean.isFinite,
       deviation.isFinite, deviation > 0
     else { return nil }

@@ -15,7 +15,9 @@ public struct Architecture: Hashable, Sendable, LosslessStringConvertible {
   /// The architecture that a text such as `784-512-512-10` names, or nil.
   public init?(_ description: String) {
     let parts = description.split(separator: "-", omittingEmptySubsequences: false)
-    let widths = parts.compactMap { Int($0) }
+    let widths = parts.compactMap { part in
+      part.allSatisfy { ("0"..."9").contains($0) } ? Int(part) : nil
+    }
     guard widths.count == parts.count else { return nil }
     self.init(widths: widths)
   }

@@ -24,7 +24,7 @@ public struct Experiment: Codable, Equatable, Sendable {
   /// How many training images are held out for choosing.
   public var validation: Int
   public var training: TrainingSettings
-  public var permAVG: PermAVGSettings
+  public var merging: MergeSettings
 
   /// How many students are distilled.
   public var students: Int
@@ -51,6 +51,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     try require(
       training.weightDecay >= 0 && training.weightDecay.isFinite,
       "--weight-decay \(training.weightDecay): expected 0 or more")
+    let permAVG = merging.permAVG
     try require(permAVG.epochs >= 0, "--permavg-epochs \(permAVG.epochs): expected 0 or more")
     try require(
       permAVG.learningRate > 0 && permAVG.learningRate.isFinite,
@@ -88,7 +89,7 @@ public struct Experiment: Codable, Equatable, Sendable {
   /// The settings that the members' weights do not depend on, taken from another experiment.
   func adoptingLaterStages(of other: Experiment) -> Experiment {
     var result = self
-    result.permAVG = other.permAVG
+    result.merging = other.merging
     result.students = other.students
     result.distillation = other.distillation
     return result

@@ -33,10 +33,11 @@ public enum Recipe: String, Codable, Sendable, CaseIterable {
       training: TrainingSettings(
         epochs: 20, batchSize: 512, learningRate: 0.1, schedule: schedule, momentum: 0.9,
         weightDecay: 1e-5, flips: true),
-      permAVG: PermAVGSettings(
-        epochs: 20, learningRate: 0.1, schedule: schedule,
-        sinkhorn: SinkhornSettings(
-          temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-4)),
+      merging: MergeSettings(
+        permAVG: PermAVGSettings(
+          epochs: 20, learningRate: 0.1, schedule: schedule,
+          sinkhorn: SinkhornSettings(
+            temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-4))),
       students: 1,
       distillation: DistillationSettings(alpha: 0.5, temperature: 3, targets: .logits))
   }

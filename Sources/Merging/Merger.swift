@@ -2,7 +2,8 @@ import Networks
 
 /// A way to make one network of an ensemble's members.
 ///
-/// To add one: write a file with a type of this protocol, and name it in ``MergingMethod``.
+/// To add one: write a file with a type of this protocol and its ``MergingMethod``, and name that in
+/// ``MergingMethod/all``.
 public protocol Merger {
   /// Makes one network, or several variants of it.
   ///
@@ -93,26 +94,45 @@ public struct MergeError: Error, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
-/// Every way to merge, by the name the command line knows it by.
-public enum MergingMethod: String, Codable, Sendable, CaseIterable {
-  case naive
-  case permavg
+/// A way to merge by the name the command line knows it by.
+public struct MergingMethod: Sendable {
+  public let name: String
 
   /// One line about the method.
-  public var summary: String {
-    switch self {
-    case .naive: "the mean of the weights as they are"
-    case .permavg: "the mean after permutations learned by Sinkhorn and gradient descent"
-    }
+  public let summary: String
+
+  private let make: @Sendable (MergeSettings) -> any Merger
+
+  /// A method.
+  ///
+  /// - Parameters:
+  ///   - name: as the command line and the run folder spell it.
+  ///   - summary: one line about it.
+  ///   - make: gives the merger for some settings.
+  public init(
+    name: String, summary: String, make: @escaping @Sendable (MergeSettings) -> any Merger
+  ) {
+    self.name = name
+    self.summary = summary
+    self.make = make
   }
 
+  /// Every method, in the order they are listed in.
+  public static let all = [naive, permavg]
+
+  /// The method of a name.
+  public static func named(_ name: String) -> MergingMethod? { all.first { $0.name == name } }
+
   /// The merger that does it.
-  public func merger(permAVG: PermAVGSettings) -> any Merger {
-    switch self {
-    case .naive: NaiveAverage()
-    case .permavg: PermAVG(permAVG)
-    }
-  }
+  public func merger(_ settings: MergeSettings) -> any Merger { make(settings) }
+}
+
+/// The settings of every method that has some.
+public struct MergeSettings: Codable, Equatable, Sendable {
+  public var permAVG: PermAVGSettings
+
+  /// Settings of the methods.
+  public init(permAVG: PermAVGSettings) { self.permAVG = permAVG }
 }
 
 /// Checks that members can be merged at all.

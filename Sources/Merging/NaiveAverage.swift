@@ -1,5 +1,11 @@
 import Networks
 
+extension MergingMethod {
+  static let naive = MergingMethod(
+    name: "naive", summary: "the mean of the weights as they are"
+  ) { _ in NaiveAverage() }
+}
+
 /// The mean of the members' parameters as they are.
 ///
 /// Members that were trained independently number their hidden units differently, so this is far below

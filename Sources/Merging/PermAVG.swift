@@ -1,6 +1,14 @@
 import Networks
 import Synchronization
 
+extension MergingMethod {
+  /// The method this project is named after.
+  public static let permavg = MergingMethod(
+    name: "permavg",
+    summary: "the mean after permutations learned by Sinkhorn and gradient descent"
+  ) { PermAVG($0.permAVG) }
+}
+
 /// How PermAVG learns.
 public struct PermAVGSettings: Codable, Equatable, Sendable {
   public var epochs: Int

@@ -124,39 +124,39 @@ struct MergingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Ways to merge, separated by commas. "
-        + MergingMethod.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "; ")
+        + MergingMethod.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
         + ".", valueName: "methods"))
-  var method = MethodList(methods: MergingMethod.allCases)
+  var method = MethodList(methods: MergingMethod.all)
 
   @Option(
     help: ArgumentHelp(
       "Passes over the training images that permutations are learned in."
-        + " (default: \(defaults.permAVG.epochs))", valueName: "epochs"))
+        + " (default: \(defaults.merging.permAVG.epochs))", valueName: "epochs"))
   var permavgEpochs: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Adam's base rate on the permutations' logits. (default: \(defaults.permAVG.learningRate))",
+      "Adam's base rate on the permutations' logits. (default: \(defaults.merging.permAVG.learningRate))",
       valueName: "rate"))
   var permavgLearningRate: Float?
 
   @Option(
     help: ArgumentHelp(
       "Divides the permutations' logits; smaller is sharper."
-        + " (default: \(defaults.permAVG.sinkhorn.temperature))", valueName: "temperature"))
+        + " (default: \(defaults.merging.permAVG.sinkhorn.temperature))", valueName: "temperature"))
   var sinkhornTemperature: Float?
 
   @Option(
     help: ArgumentHelp(
       "The most row and column normalisations a step."
-        + " (default: \(defaults.permAVG.sinkhorn.iterations))", valueName: "iterations"))
+        + " (default: \(defaults.merging.permAVG.sinkhorn.iterations))", valueName: "iterations"))
   var sinkhornIterations: Int?
 
   func apply(to experiment: inout Experiment) {
-    if let permavgEpochs { experiment.permAVG.epochs = permavgEpochs }
-    if let permavgLearningRate { experiment.permAVG.learningRate = permavgLearningRate }
-    if let sinkhornTemperature { experiment.permAVG.sinkhorn.temperature = sinkhornTemperature }
-    if let sinkhornIterations { experiment.permAVG.sinkhorn.iterations = sinkhornIterations }
+    if let permavgEpochs { experiment.merging.permAVG.epochs = permavgEpochs }
+    if let permavgLearningRate { experiment.merging.permAVG.learningRate = permavgLearningRate }
+    if let sinkhornTemperature { experiment.merging.permAVG.sinkhorn.temperature = sinkhornTemperature }
+    if let sinkhornIterations { experiment.merging.permAVG.sinkhorn.iterations = sinkhornIterations }
   }
 }
 
@@ -196,11 +196,11 @@ struct MethodList: ExpressibleByArgument, CustomStringConvertible {
 
   init?(argument: String) {
     let names = argument.split(separator: ",").map(String.init)
-    methods = names.compactMap(MergingMethod.init(rawValue:))
+    methods = names.compactMap(MergingMethod.named)
     guard methods.count == names.count, !methods.isEmpty else { return nil }
   }
 
-  var description: String { methods.map(\.rawValue).joined(separator: ",") }
+  var description: String { methods.map(\.name).joined(separator: ",") }
   var defaultValueDescription: String { description }
 }
 

@@ -56,7 +56,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "0.5", "0.5,", "0.5,,0.5", "0.5,0", "0.5,-1", "nan,1", "0.5,inf", "0.5,nan", "0.5,0.5,0.5", "a,b",
+    "", "0.5", "0.5,", "0.5,,0.5", "0.5,0", "0.5,-1", "nan,1", "0.5,inf", "0.5,nan", "0.5,0.5,0.5",
+    "a,b",
     "0.5;0.5",
   ])
   func `a text that is no normalisation is none`(text: String) {

@@ -32,7 +32,7 @@ import Testing
     experiment.distillation.alpha = .nan
     #expect(throws: UsageError.self) { try experiment.validate() }
     experiment = Recipe.default.experiment
-    experiment.permAVG.sinkhorn.temperature = 0
+    experiment.merging.permAVG.sinkhorn.temperature = 0
     #expect(throws: UsageError.self) { try experiment.validate() }
   }
 

@@ -129,9 +129,10 @@ import Testing
     }
   }
 
-  @Test(arguments: MergingMethod.allCases)
+  @Test(arguments: MergingMethod.all)
   func `members that cannot be merged are an error that says why`(method: MergingMethod) throws {
-    let merger = method.merger(permAVG: PermutedCopies.settings(epochs: 1))
+    let merger = method.merger(
+      MergeSettings(permAVG: PermutedCopies.settings(epochs: 1)))
     let small = randomNetwork(try #require(Architecture("5-4-3")), seed: 1)
     let large = randomNetwork(try #require(Architecture("5-6-3")), seed: 1)
     let context = MergeContext(batches: RandomBatches(labelledBy: small, count: 40, seed: 1))

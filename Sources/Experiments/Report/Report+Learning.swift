@@ -39,8 +39,8 @@ extension Report {
     }
     return lines("member", "members", Palette.member)
       + lines("student", "students", Palette.student)
-      + MergingMethod.allCases.flatMap {
-        lines($0.rawValue, "merged by \($0.rawValue)", Palette.merged)
+      + MergingMethod.all.flatMap {
+        lines($0.name, "merged by \($0.name)", Palette.merged)
       }
   }
 }

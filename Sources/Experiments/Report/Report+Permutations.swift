@@ -4,7 +4,7 @@ import Networks
 extension Report {
   /// The picture of one learned permutation.
   func permutationSection() throws -> HTMLPage.Section? {
-    let method = MergingMethod.permavg.rawValue
+    let method = MergingMethod.permavg.name
     guard experiment.members > 1, !experiment.architecture.hiddenWidths.isEmpty,
       let soft = try folder.readSoftPermutation(method: method, member: 1, layer: 0),
       let hard = try folder.readPermutations(method: method, for: experiment)?[1][0],

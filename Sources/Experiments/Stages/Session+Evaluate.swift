@@ -28,7 +28,7 @@ extension Session {
         })
 
       // Methods in their own order first, then whatever else lies there.
-      let known = MergingMethod.allCases.map(\.rawValue)
+      let known = MergingMethod.all.map(\.name)
       let merged = folder.mergedNames().sorted { a, b in
         let (i, j) = (known.firstIndex { a.hasPrefix($0) }, known.firstIndex { b.hasPrefix($0) })
         return (i ?? known.count, a) < (j ?? known.count, b)
@@ -112,9 +112,9 @@ extension Session {
   ) throws -> [Results.Line] {
     guard members.count > 1 else { return [] }
     var ends: [(alignment: String, network: Network)] = [("naive", members[1])]
-    for method in MergingMethod.allCases {
-      if let permutations = try folder.readPermutations(method: method.rawValue, for: experiment) {
-        ends.append((method.rawValue, members[1].permuted(by: permutations[1])))
+    for method in MergingMethod.all {
+      if let permutations = try folder.readPermutations(method: method.name, for: experiment) {
+        ends.append((method.name, members[1].permuted(by: permutations[1])))
       }
     }
     let images = Array(try validationSplit().training.prefix(10_000))

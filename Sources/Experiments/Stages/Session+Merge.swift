@@ -19,29 +19,29 @@ extension Session {
 
   private func merge(_ members: [Network], by method: MergingMethod) throws {
     let progress = self.progress(
-      "merging \(counted(members.count, "member")) by \(method.rawValue)")
+      "merging \(counted(members.count, "member")) by \(method.name)")
     let start = ContinuousClock.now
     let context = MergeContext(
-      batches: try batches(for: "merge \(method.rawValue)"), threads: threads,
+      batches: try batches(for: "merge \(method.name)"), threads: threads,
       onStep: { progress.update($0, of: $1) }, validate: try validator(threads: threads))
-    let result = try method.merger(permAVG: experiment.permAVG).merge(members, in: context)
+    let result = try method.merger(experiment.merging).merge(members, in: context)
     let seconds = (ContinuousClock.now - start).seconds
 
     var names: [String] = []
     for variant in result.variants {
       let suffix = variant.suffix.isEmpty ? "" : "-\(variant.suffix)"
-      names.append(RunFolder.mergedName(method.rawValue + suffix))
+      names.append(RunFolder.mergedName(method.name + suffix))
       try folder.write(variant.network, names[names.count - 1], for: experiment)
     }
-    try folder.writePermutations(result, method: method.rawValue)
+    try folder.writePermutations(result, method: method.name)
     try folder.note(seconds: names.map { ($0, seconds) })
     if !result.history.isEmpty {
       var log = try folder.readLearningLog()
       log.replace(
-        stage: method.rawValue, index: 0,
+        stage: method.name, index: 0,
         with: result.history.map {
           LearningLog.Record(
-            stage: method.rawValue, index: 0, epoch: $0.epoch, loss: $0.loss,
+            stage: method.name, index: 0, epoch: $0.epoch, loss: $0.loss,
             accuracy: $0.accuracy, validationAccuracy: $0.validationAccuracy,
             sharpness: $0.sharpness)
         })

@@ -42,7 +42,7 @@ extension Session {
       } ?? []
     try world.broadcast(&missing, from: 0, phase: "experiment")
     let kept = experiment.members - missing.count
-    if isRoot, kept > 0 { progress("\(counted(kept, "member")) kept from before").finish() }
+    if isRoot, kept > 0 { ProgressLine.note("\(counted(kept, "member")) kept from before") }
     return missing
   }
 

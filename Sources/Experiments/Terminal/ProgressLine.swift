@@ -45,7 +45,12 @@ final class ProgressLine {
     write(isLive ? "\r\u{1B}[K\(text)\n" : "\(text)\n")
   }
 
-  private func write(_ text: String) {
+  /// Tells one thing that takes no time.
+  static func note(_ text: String) { write("\(text)\n") }
+
+  private func write(_ text: String) { Self.write(text) }
+
+  private static func write(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
 }

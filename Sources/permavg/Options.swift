@@ -155,8 +155,12 @@ struct MergingOptions: ParsableArguments {
   func apply(to experiment: inout Experiment) {
     if let permavgEpochs { experiment.merging.permAVG.epochs = permavgEpochs }
     if let permavgLearningRate { experiment.merging.permAVG.learningRate = permavgLearningRate }
-    if let sinkhornTemperature { experiment.merging.permAVG.sinkhorn.temperature = sinkhornTemperature }
-    if let sinkhornIterations { experiment.merging.permAVG.sinkhorn.iterations = sinkhornIterations }
+    if let sinkhornTemperature {
+      experiment.merging.permAVG.sinkhorn.temperature = sinkhornTemperature
+    }
+    if let sinkhornIterations {
+      experiment.merging.permAVG.sinkhorn.iterations = sinkhornIterations
+    }
   }
 }
 

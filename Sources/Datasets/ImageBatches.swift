@@ -30,6 +30,9 @@ public struct ImageBatches: BatchSource, Sendable {
   /// Targets to distil from, for every image of the set.
   public let targets: SoftTargets?
 
+  /// How many threads may assemble a batch.
+  public var threads = 1
+
   private let seed: UInt64
   private let purpose: String
   private let member: Int
@@ -83,16 +86,33 @@ public struct ImageBatches: BatchSource, Sendable {
     if let targets, batch.targets.isEmpty {
       batch.targets = Array(repeating: 0, count: batch.capacity * targets.classes)
     }
+    normalize(samples, into: &batch.inputs)
     for (row, sample) in samples.enumerated() {
       let image = order[sample]
-      let isFlipped = flips[sample]
-      dataset.normalize(
-        image, by: normalization, isFlipped: isFlipped, into: &batch.inputs, row: row)
       batch.labels[row] = Int(dataset.labels[image])
       guard let targets else { continue }
       let classes = targets.classes
-      let start = (2 * image + (isFlipped ? 1 : 0)) * classes
+      let start = (2 * image + (flips[sample] ? 1 : 0)) * classes
       for c in 0..<classes { batch.targets[row * classes + c] = targets.values[start + c] }
+    }
+  }
+
+  /// Writes the images at some places of the epoch as floats, row by row.
+  private func normalize(_ samples: Range<Int>, into inputs: inout [Float]) {
+    let features = features
+    inputs.withUnsafeMutableBufferPointer { inputs in
+      // Each row is written by one thread.
+      nonisolated(unsafe) let inputs = inputs
+      let parts = min(threads, samples.count)
+      concurrently(parts, threads: threads) { index in
+        for row in index * samples.count / parts..<(index + 1) * samples.count / parts {
+          dataset.normalize(
+            order[samples.lowerBound + row], by: normalization,
+            isFlipped: flips[samples.lowerBound + row],
+            into: UnsafeMutableBufferPointer(
+              rebasing: inputs[row * features..<(row + 1) * features]))
+        }
+      }
     }
   }
 }
@@ -110,16 +130,22 @@ extension Dataset {
     _ image: Int, by normalization: Normalization, isFlipped: Bool, into inputs: inout [Float],
     row: Int
   ) {
-    let features = features
+    inputs.withUnsafeMutableBufferPointer {
+      normalize(
+        image, by: normalization, isFlipped: isFlipped,
+        into: UnsafeMutableBufferPointer(rebasing: $0[row * features..<(row + 1) * features]))
+    }
+  }
+
+  fileprivate func normalize(
+    _ image: Int, by normalization: Normalization, isFlipped: Bool,
+    into out: UnsafeMutableBufferPointer<Float>
+  ) {
     pixels.withUnsafeBufferPointer { pixels in
-      inputs.withUnsafeMutableBufferPointer { inputs in
-        normalizeImage(
-          UnsafeBufferPointer(rebasing: pixels[image * features..<(image + 1) * features]),
-          width: width, isFlipped: isFlipped, scale: normalization.scale,
-          shift: normalization.shift,
-          into: UnsafeMutableBufferPointer(
-            rebasing: inputs[row * features..<(row + 1) * features]))
-      }
+      normalizeImage(
+        UnsafeBufferPointer(rebasing: pixels[image * features..<(image + 1) * features]),
+        width: width, isFlipped: isFlipped, scale: normalization.scale, shift: normalization.shift,
+        into: out)
     }
   }
 

@@ -14,8 +14,8 @@ public final class Session {
   /// Where the data set's files are; nil for their usual place.
   let dataFolder: String?
 
-  /// Threads that rank 0 may compute with while the others wait.
-  let threads: Int
+  /// Threads a rank may compute with, if the user said.
+  private let askedThreads: Int?
   private let command: String
   private let start = ContinuousClock.now
   private var loadedData: DatasetPair?
@@ -23,14 +23,14 @@ public final class Session {
 
   private init(
     _ world: Communicator, command: String, folder: RunFolder, experiment: Experiment,
-    dataFolder: String?, threads: Int
+    dataFolder: String?, threads: Int?
   ) {
     self.world = world
     self.command = command
     self.folder = folder
     self.experiment = experiment
     self.dataFolder = dataFolder
-    self.threads = threads
+    askedThreads = threads
   }
 
   /// Starts an experiment in a folder, which is made if need be.
@@ -42,7 +42,7 @@ public final class Session {
   ///   - world: all ranks.
   ///   - command: the command's name, for the communication record.
   ///   - dataFolder: where the data set's files are; nil for their usual place.
-  ///   - threads: threads rank 0 may use while the others wait; nil for one a core.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
   /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   public static func create(
@@ -51,8 +51,11 @@ public final class Session {
   ) throws -> Session {
     let session = Session(
       world, command: command, folder: RunFolder(path), experiment: experiment,
-      dataFolder: dataFolder, threads: try threadCount(threads, world))
-    try world.together { try experiment.validate() }
+      dataFolder: dataFolder, threads: threads)
+    try world.together {
+      try experiment.validate()
+      try validate(threads: threads)
+    }
     // The data is looked at before the folder is made, so that a mistake leaves nothing behind.
     _ = try session.data()
     _ = try session.onRoot { try session.folder.prepare(for: experiment) }
@@ -66,7 +69,7 @@ public final class Session {
   ///   - world: all ranks.
   ///   - command: the command's name, for the communication record.
   ///   - dataFolder: where the data set's files are; nil for their usual place.
-  ///   - threads: threads rank 0 may use while the others wait; nil for one a core.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
   ///   - change: changes settings of this stage; they are kept in the folder.
   /// - Returns: the session.
   /// - Throws: `JointFailure`, on every rank.
@@ -78,6 +81,7 @@ public final class Session {
     // Rank 0 reads for all: the folder may be on its node alone.
     var bytes: [UInt8] = []
     try world.together {
+      try validate(threads: threads)
       guard world.isRoot else { return }
       let there = try folder.readExperiment()
       var experiment = there
@@ -92,15 +96,28 @@ public final class Session {
     }
     return Session(
       world, command: command, folder: folder, experiment: experiment, dataFolder: dataFolder,
-      threads: try threadCount(threads, world))
+      threads: threads)
   }
 
-  private static func threadCount(_ asked: Int?, _ world: Communicator) throws -> Int {
-    try world.together {
-      guard let asked else { return ProcessInfo.processInfo.activeProcessorCount }
-      guard asked >= 1 else { throw UsageError("--threads \(asked): expected 1 or more") }
-      return asked
-    }
+  private static func validate(threads: Int?) throws(UsageError) {
+    guard let threads, threads < 1 else { return }
+    throw UsageError("--threads \(threads): expected 1 or more")
+  }
+
+  // MARK: - Threads
+
+  /// Threads that rank 0 may compute with while the others wait: one a core, if the user did not say.
+  var threads: Int { askedThreads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+  /// Threads for this rank while several work: the node's cores shared out, if the user did not say.
+  ///
+  /// - Parameter isBusy: whether this rank has work; those that sleep leave their cores to the others.
+  /// - Returns: at least 1.
+  /// - Throws: `MPIError`
+  func threadsWhileSharing(isBusy: Bool) throws -> Int {
+    let node = try world.splitByNode()
+    let busy = try node.allreduce([isBusy ? 1 : 0], .sum, phase: "experiment")[0]
+    return askedThreads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / max(1, busy))
   }
 
   // MARK: - Working together
@@ -152,16 +169,19 @@ public final class Session {
   ///   - purpose: keeps the streams of members, students and methods apart.
   ///   - index: which member or student.
   ///   - targets: soft targets to distil from.
+  ///   - threads: how many threads may assemble a batch.
   /// - Returns: the batches.
   /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
   func batches(
-    for purpose: String, _ index: Int = 0, targets: SoftTargets? = nil
+    for purpose: String, _ index: Int = 0, targets: SoftTargets? = nil, threads: Int
   ) throws -> ImageBatches {
-    ImageBatches(
+    var batches = ImageBatches(
       try data().training, indices: try validationSplit().training,
       batchSize: experiment.training.batchSize, normalization: experiment.normalization,
       isFlipping: experiment.training.flips, targets: targets, seed: experiment.seed,
       purpose: purpose, member: index)
+    batches.threads = threads
+    return batches
   }
 
   /// Gives a function for the accuracy on the held-out images, if any are held out.

@@ -135,7 +135,7 @@ struct PermutationLearner {
       "\(members.count) members of \(architecture) were given logits for \(start.map(\.count))")
     learned = start.joined().map { LearnedMatrix(logits: $0, settings: settings.sinkhorn) }
     average = PermutedAverage(members, architecture: architecture, parallelism: parallelism)
-    workspace = Workspace(architecture, capacity: batchSize, parallelism: parallelism)
+    workspace = Workspace(architecture, capacity: batchSize, threads: threads)
     gradient = Array(repeating: 0, count: architecture.parameterCount)
     average.merge(permutations)
   }

@@ -11,7 +11,8 @@ extension Network {
     parameters.withUnsafeBufferPointer { parameters in
       for layer in layers {
         let isLast = layer.index == layers.count - 1
-        let bias = UnsafeBufferPointer(rebasing: parameters[layer.biases])
+        let bias = MatrixView(
+          UnsafeBufferPointer(rebasing: parameters[layer.biases]), rows: 1, columns: layer.outputs)
         let weights = MatrixView(
           UnsafeBufferPointer(rebasing: parameters[layer.weights]), rows: layer.outputs,
           columns: layer.inputs)
@@ -20,11 +21,13 @@ extension Network {
           multiply(
             MatrixView(h, rows: rows, columns: layer.inputs), weights.transposed,
             into: MutableMatrixView(z, rows: rows, columns: layer.outputs),
-            parallelism: parallelism)
-          if isLast {
-            addBias(z, bias: bias, rows: rows)
-          } else {
-            addBiasAndRectify(z, bias: bias, rows: rows)
+            parallelism: parallelism
+          ) { tile, _, columns in
+            if isLast {
+              addBias(tile, bias: bias.columns(columns))
+            } else {
+              addBiasAndRectify(tile, bias: bias.columns(columns))
+            }
           }
         }
       }
@@ -66,11 +69,14 @@ extension Network {
             let weights = MatrixView(
               UnsafeBufferPointer(rebasing: parameters[layer.weights]), rows: layer.outputs,
               columns: layer.inputs)
+            let activations = MatrixView(h, rows: rows, columns: layer.inputs)
             multiply(
               deltaView, weights,
               into: MutableMatrixView(deltaBelow, rows: rows, columns: layer.inputs),
-              parallelism: parallelism)
-            maskInactive(deltaBelow, activations: h, count: rows * layer.inputs)
+              parallelism: parallelism
+            ) { tile, rows, columns in
+              maskInactive(tile, activations: activations.rows(rows).columns(columns))
+            }
           }
         }
       }

@@ -2,7 +2,7 @@
 public struct Workspace: Sendable {
   public let architecture: Architecture
   public let capacity: Int
-  public let parallelism: Parallelism
+  let parallelism: Parallelism
 
   /// The outputs of each layer for the last batch: capacity × width, the last being the logits.
   var activations: [[Float]]
@@ -10,11 +10,11 @@ public struct Workspace: Sendable {
   /// The gradient of the loss with respect to each layer's pre-activations.
   var gradients: [[Float]]
 
-  /// Buffers for batches of up to `capacity` samples.
-  public init(_ architecture: Architecture, capacity: Int, parallelism: Parallelism = .whole) {
+  /// Buffers for batches of up to `capacity` samples, computed by up to `threads` threads.
+  public init(_ architecture: Architecture, capacity: Int, threads: Int = 1) {
     self.architecture = architecture
     self.capacity = capacity
-    self.parallelism = parallelism
+    parallelism = .tiled(threads: threads)
     activations = architecture.layers.map {
       Array(repeating: 0, count: capacity * $0.outputs)
     }

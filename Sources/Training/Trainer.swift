@@ -7,6 +7,9 @@ public struct Trainer {
   /// What is being trained, for error messages: `member 3`.
   public let subject: String
 
+  /// How many threads a step may use; the bits do not depend on it.
+  public var threads = 1
+
   /// Called after each batch with the number done and the number there will be.
   public var onBatch: (Int, Int) -> Void = { _, _ in }
 
@@ -32,7 +35,7 @@ public struct Trainer {
   ) throws -> [EpochRecord] {
     var batches = batches
     var batch = Batch(capacity: batches.batchSize, features: batches.features)
-    var workspace = Workspace(network.architecture, capacity: batches.batchSize)
+    var workspace = Workspace(network.architecture, capacity: batches.batchSize, threads: threads)
     var gradient = [Float](repeating: 0, count: network.parameters.count)
     var optimizer = SGD(
       count: network.parameters.count, momentum: settings.momentum,
@@ -53,7 +56,8 @@ public struct Trainer {
           batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
         optimizer.step(
           &network.parameters, gradient: gradient,
-          learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total))
+          learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total),
+          threads: threads)
         lossSum += value.loss * Double(batch.count)
         correct += value.correct
         step += 1

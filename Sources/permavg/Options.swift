@@ -27,7 +27,7 @@ struct MachineOptions: ParsableArguments {
 
   @Option(
     help:
-      "Threads that rank 0 may use while the other ranks wait. Results do not depend on it. (default: one a core)"
+      "Threads a rank may compute with; results do not depend on it. (default: the node's cores, shared out among the ranks that work)"
   )
   var threads: Int?
 }

@@ -39,6 +39,25 @@ import Training
     #expect(try train(seed: 2) != first)
   }
 
+  @Test(arguments: [2, 3])
+  func `any number of threads gives the same bits`(threads: Int) throws {
+    // Wide enough that products are cut into tiles and the optimiser's pass into parts.
+    let architecture = try #require(Architecture("784-260-130-10"))
+    let training = try DatasetName.synthetic.load().training
+    func train(threads: Int) throws -> Network {
+      var network = Network(architecture, random: RandomStream(seed: 1, "test"))
+      var batches = ImageBatches(
+        training, indices: Array(0..<1100), batchSize: 512, normalization: .symmetric,
+        isFlipping: true, seed: 1, purpose: "test")
+      batches.threads = threads
+      var trainer = Trainer(Self.settings, subject: "member 0")
+      trainer.threads = threads
+      _ = try trainer.train(&network, on: batches, minimizing: CrossEntropy())
+      return network
+    }
+    #expect(try train(threads: threads) == train(threads: 1))
+  }
+
   @Test func `a record is the mean over samples, not over batches`() throws {
     // Without a step the loss stays what it was, so the epoch's mean is that of the whole set.
     let problem = try SmallProblem()

@@ -26,7 +26,9 @@ extension Session {
       var network = Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "student", student))
       let records = try trainer.train(
-        &network, on: try batches(for: "student", student, targets: targets), minimizing: loss)
+        &network,
+        on: try batches(
+          for: "student", student, targets: targets, threads: trainer.threads), minimizing: loss)
       return (network, records)
     } subject: {
       "student \($0)"

@@ -22,7 +22,7 @@ extension Session {
       "merging \(counted(members.count, "member")) by \(method.name)")
     let start = ContinuousClock.now
     let context = MergeContext(
-      batches: try batches(for: "merge \(method.name)"), threads: threads,
+      batches: try batches(for: "merge \(method.name)", threads: threads), threads: threads,
       onStep: { progress.update($0, of: $1) }, validate: try validator(threads: threads))
     let result = try method.merger(experiment.merging).merge(members, in: context)
     let seconds = (ContinuousClock.now - start).seconds

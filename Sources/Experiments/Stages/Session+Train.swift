@@ -24,7 +24,8 @@ extension Session {
       var network = Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "member", member))
       let records = try trainer.train(
-        &network, on: try batches(for: "member", member), minimizing: CrossEntropy())
+        &network, on: try batches(for: "member", member, threads: trainer.threads),
+        minimizing: CrossEntropy())
       return (network, records)
     } subject: {
       "member \($0)"
@@ -59,13 +60,15 @@ extension Session {
     _ train: (Int, Trainer) throws -> (Network, [EpochRecord]), subject: (Int) -> String
   ) throws -> [Trained] {
     _ = try data()
+    let threads = try threadsWhileSharing(isBusy: !numbers.isEmpty)
     let result = Result {
       try numbers.enumerated().map { place, number in
         var trainer = Trainer(experiment.training, subject: subject(number))
         trainer.onBatch = { done, total in
           progress?.update(place * total + done, of: numbers.count * total)
         }
-        trainer.validate = try validator()
+        trainer.threads = threads
+        trainer.validate = try validator(threads: threads)
         let start = ContinuousClock.now
         let (network, records) = try train(number, trainer)
         return Trained(

@@ -14,13 +14,15 @@ public func normalizeImage(
   into out: UnsafeMutableBufferPointer<Float>
 ) {
   let count = pixels.count
+  precondition(out.count == count && count.isMultiple(of: width))
   guard isFlipped else {
     for i in 0..<count { out[i] = Relaxed.multiplyAdd(Float(pixels[i]), scale, shift) }
     return
   }
+  guard let pixels = pixels.baseAddress, let out = out.baseAddress else { return }
   for start in stride(from: 0, to: count, by: width) {
-    for i in 0..<width {
-      out[start + i] = Relaxed.multiplyAdd(Float(pixels[start + width - 1 - i]), scale, shift)
-    }
+    // Unchecked arithmetic: a check in each step would keep the loop from vectorising.
+    let (row, last) = (out + start, pixels + start + width - 1)
+    for i in 0..<width { row[i] = Relaxed.multiplyAdd(Float(last[0 &- i]), scale, shift) }
   }
 }

@@ -16,17 +16,33 @@ public struct SGD: Sendable {
   }
 
   /// Takes one step, in one pass over the block.
-  public mutating func step(_ parameters: inout [Float], gradient: [Float], learningRate: Float) {
+  ///
+  /// - Parameters:
+  ///   - parameters: w, changed in place.
+  ///   - gradient: g.
+  ///   - learningRate: η.
+  ///   - threads: how many threads may share the pass; the bits do not depend on it.
+  public mutating func step(
+    _ parameters: inout [Float], gradient: [Float], learningRate: Float, threads: Int = 1
+  ) {
     precondition(parameters.count == velocity.count && gradient.count == velocity.count)
-    let (momentum, weightDecay) = (momentum, weightDecay)
-    var w = parameters.mutableSpan
-    var v = velocity.mutableSpan
-    let g = gradient.span
-    for i in w.indices {
-      let decayed = Relaxed.multiplyAdd(weightDecay, w[i], g[i])
-      let moved = Relaxed.multiplyAdd(momentum, v[i], decayed)
-      v[i] = moved
-      w[i] = Relaxed.multiplyAdd(-learningRate, moved, w[i])
+    let (count, momentum, weightDecay) = (velocity.count, momentum, weightDecay)
+    parameters.withUnsafeMutableBufferPointer { w in
+      velocity.withUnsafeMutableBufferPointer { v in
+        gradient.withUnsafeBufferPointer { g in
+          // The parts are disjoint.
+          nonisolated(unsafe) let (w, v, g) = (w, v, g)
+          let parts = count > 1 << 16 ? threads : 1
+          concurrently(parts, threads: threads) { index in
+            for i in part(index, of: parts, in: count) {
+              let decayed = Relaxed.multiplyAdd(weightDecay, w[i], g[i])
+              let moved = Relaxed.multiplyAdd(momentum, v[i], decayed)
+              v[i] = moved
+              w[i] = Relaxed.multiplyAdd(-learningRate, moved, w[i])
+            }
+          }
+        }
+      }
     }
   }
 }

@@ -53,7 +53,7 @@ struct EvaluateCommand: ParsableCommand {
           paths, dataset: dataset, dataFolder: machine.data, normalization: normalization,
           threads: machine.threads, logitsFolder: logits
         ).run()
-        try show(rows) { CheckpointEvaluation.table(rows) }
+        try show(rows, asJSON: json) { CheckpointEvaluation.table(rows) }
       }
     }
   }
@@ -66,14 +66,7 @@ struct EvaluateCommand: ParsableCommand {
       let results = try session.evaluate()
       try session.close()
       guard json else { return session.printTable(results) }
-      if let results { try show(results) { "" } }
+      if let results { try show(results, asJSON: true) { "" } }
     }
-  }
-
-  private func show(_ value: some Encodable, table: () -> String) throws {
-    guard json else { return print(table()) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 }

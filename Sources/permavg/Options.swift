@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Experiments
+import Foundation
 import MPI
 import Merging
 import Networks
@@ -213,5 +214,13 @@ extension ParsableCommand {
   func onRanks(_ work: (Communicator) throws -> Void) throws {
     let status = MPI.run(work)
     guard status == 0 else { throw ExitCode(status) }
+  }
+
+  /// Prints a value as JSON, or as a table.
+  func show(_ value: some Encodable, asJSON isJSON: Bool, table: () -> String) throws {
+    guard isJSON else { return print(table()) }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 }

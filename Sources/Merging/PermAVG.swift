@@ -186,7 +186,7 @@ struct PermutationLearner {
     let results = Mutex(matrixGradients)
     let learned = learned
     concurrently(learned.count, threads: threads) { index in
-      let gradient = learned[index].soft.logitGradient(of: matrixGradients[index])
+      let gradient = learned[index].soft.logitGradient(of: matrixGradients[index], tolerance: 1e-3)
       results.withLock { $0[index] = gradient }
     }
     logitGradients = results.withLock { $0 }

@@ -75,21 +75,22 @@ public struct SoftPermutation: Sendable {
     exponentiate()
     // A start left by very different logits could overflow the first sums; ones never do.
     if !v.allSatisfy({ 1e-30 < $0 && $0 < 1e30 }) { v = Array(repeating: 1, count: n) }
-    var product = [Float](repeating: 0, count: n)
+    var next = u
+    var columnSums = v
     iterationsUsed = 0
-    marginalError = .infinity
-    kernel.withView { kernel in
-      while true {
-        multiply(kernel, v, into: &product)
-        if iterationsUsed > 0 {
-          marginalError = zip(u, product).reduce(0) { max($0, abs($1.0 * $1.1 - 1)) }
-        }
-        if marginalError <= settings.tolerance || iterationsUsed == settings.iterations { break }
-        for i in 0..<n { u[i] = 1 / product[i] }
-        multiply(kernel.transposed, u, into: &product)
-        for i in 0..<n { v[i] = 1 / product[i] }
-        iterationsUsed += 1
+    while true {
+      marginalError = 0
+      sweep(kernel, v, into: &columnSums) { row, sum in
+        marginalError = max(marginalError, abs(u[row] * sum - 1))
+        next[row] = 1 / sum
+        return next[row]
       }
+      // The first sweep tells nothing: u is of other logits.
+      if iterationsUsed == 0 { marginalError = .infinity }
+      if marginalError <= settings.tolerance || iterationsUsed == settings.iterations { break }
+      swap(&u, &next)
+      for i in 0..<n { v[i] = 1 / columnSums[i] }
+      iterationsUsed += 1
     }
     scale(&matrix.elements, kernel.elements, rows: u, columns: v)
   }
@@ -120,36 +121,38 @@ public struct SoftPermutation: Sendable {
   /// G = ∂L/∂P, r and c the row and column sums of G∘P, and a the row sums of P:
   /// (I − Pᵀ diag(1/a) P) β = c − Pᵀ (r/a), α = (r − P β)/a, and
   /// ∂L/∂X = P ∘ (G − α 1ᵀ − 1 βᵀ) ∘ exp(X/τ)/(exp(X/τ) + ε) / τ. The system is positive semidefinite
-  /// with the constant vector as its null space; conjugate gradients solve it in two matrix–vector
-  /// products a step.
+  /// with the constant vector as its null space; conjugate gradients solve it with one sweep over P a
+  /// step.
   ///
   /// - Parameters:
   ///   - gradient: G, n × n.
   ///   - steps: the most steps of conjugate gradients.
+  ///   - tolerance: the residual, relative to the right-hand side, that is small enough.
   /// - Returns: ∂L/∂X, n × n. Exact where ``matrix`` is converged and the solver is.
-  public func logitGradient(of gradient: Matrix, steps: Int = 50) -> Matrix {
+  public func logitGradient(
+    of gradient: Matrix, steps: Int = 50, tolerance: Double = 1e-6
+  ) -> Matrix {
     let n = count
     precondition(gradient.rows == n && gradient.columns == n)
-    var (rowSums, columnSums) = productSums(gradient.elements, matrix.elements, n)
+    var (alpha, right) = productSums(gradient.elements, matrix.elements, n)
     var mass = [Float](repeating: 0, count: n)
-    let ones = [Float](repeating: 1, count: n)
-    var result = gradient
-    matrix.withView { p in
-      multiply(p, ones, into: &mass)
-      for i in 0..<n { rowSums[i] /= mass[i] }
-      multiply(p.transposed, rowSums, into: &columnSums, scale: -1, keep: 1)
-      let beta = solve(columnSums, steps: steps) { x, y in
-        var through = [Float](repeating: 0, count: n)
-        multiply(p, x, into: &through)
-        for i in 0..<n { through[i] /= mass[i] }
-        y = x
-        multiply(p.transposed, through, into: &y, scale: -1, keep: 1)
-      }
-      var alpha = [Float](repeating: 0, count: n)
-      multiply(p, beta, into: &alpha)
-      for i in 0..<n { alpha[i] = rowSums[i] - alpha[i] / mass[i] }
-      finishGradient(&result.elements, alpha: alpha, beta: beta)
+    var image = mass
+    sweep(matrix, [Float](repeating: 1, count: n), into: &image) { row, sum in
+      mass[row] = sum
+      alpha[row] /= sum
+      return alpha[row]
     }
+    for i in 0..<n { right[i] -= image[i] }
+    let beta = conjugateGradients(right, steps: steps, tolerance: tolerance) { x, y in
+      sweep(matrix, x, into: &y) { row, sum in sum / mass[row] }
+      for i in 0..<n { y[i] = x[i] - y[i] }
+    }
+    sweep(matrix, beta, into: &image) { row, sum in
+      alpha[row] -= sum / mass[row]
+      return 0
+    }
+    var result = gradient
+    finishGradient(&result.elements, alpha: alpha, beta: beta)
     return result
   }
 
@@ -167,80 +170,4 @@ public struct SoftPermutation: Sendable {
       }
     }
   }
-}
-
-/// out[i, j] ← u[i] · k[i, j] · v[j].
-private func scale(_ out: inout [Float], _ k: [Float], rows u: [Float], columns v: [Float]) {
-  let n = v.count
-  var out = out.mutableSpan
-  let (k, v) = (k.span, v.span)
-  for row in 0..<u.count {
-    let (factor, start) = (u[row], row * n)
-    for j in 0..<n { out[start + j] = factor * k[start + j] * v[j] }
-  }
-}
-
-/// The row sums and the column sums of a ∘ b.
-private func productSums(_ a: [Float], _ b: [Float], _ n: Int) -> (rows: [Float], columns: [Float])
-{
-  var rows = [Float](repeating: 0, count: n)
-  var columns = [Float](repeating: 0, count: n)
-  var columnSums = columns.mutableSpan
-  let (a, b) = (a.span, b.span)
-  for row in 0..<n {
-    var sum: Float = 0
-    let start = row * n
-    for j in 0..<n {
-      let product = a[start + j] * b[start + j]
-      columnSums[j] += product
-      sum = Relaxed.sum(sum, product)
-    }
-    rows[row] = sum
-  }
-  return (rows, columns)
-}
-
-/// Solves A x = b by conjugate gradients for a positive semidefinite A whose null space is the constant
-/// vectors (Hestenes & Stiefel 1952); x has mean zero.
-///
-/// - Parameters:
-///   - b: the right-hand side; its mean is taken out.
-///   - steps: the most steps.
-///   - apply: y ← A x.
-/// - Returns: x.
-private func solve(
-  _ b: [Float], steps: Int, apply: (_ x: [Float], _ y: inout [Float]) -> Void
-) -> [Float] {
-  func dot(_ x: [Float], _ y: [Float]) -> Double {
-    zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-  }
-  func center(_ x: inout [Float]) {
-    let mean = Float(x.reduce(0) { $0 + Double($1) } / Double(x.count))
-    for i in x.indices { x[i] -= mean }
-  }
-  var residual = b
-  center(&residual)
-  var x = [Float](repeating: 0, count: b.count)
-  var direction = residual
-  var image = x
-  var square = dot(residual, residual)
-  // Further would be below the rounding of the products.
-  let enough = square * 1e-12
-  for _ in 0..<steps where square > enough {
-    apply(direction, &image)
-    let curvature = dot(direction, image)
-    guard curvature > 0 else { break }
-    let length = Float(square / curvature)
-    for i in x.indices {
-      x[i] += length * direction[i]
-      residual[i] -= length * image[i]
-    }
-    center(&residual)
-    let next = dot(residual, residual)
-    let ratio = Float(next / square)
-    for i in x.indices { direction[i] = residual[i] + ratio * direction[i] }
-    square = next
-  }
-  center(&x)
-  return x
 }

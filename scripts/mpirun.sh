@@ -5,7 +5,8 @@
 #
 # Relative paths are those of the folder it is started from.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+source "$root/scripts/environment.sh"
 
 [ -x "$root/.build/release/permavg" ] || "$root/scripts/build.sh"
 export PATH="$root/.build/release:$PATH"

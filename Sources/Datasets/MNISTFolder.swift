@@ -9,8 +9,15 @@ struct MNISTFolder {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DataError(path, "no such folder; \(name.advice)")
     }
-    return DatasetPair(
-      training: try readPart("train", prefix: "train"), test: try readPart("test", prefix: "t10k"))
+    let training = try readPart("train", prefix: "train")
+    let test = try readPart("test", prefix: "t10k")
+    guard (test.height, test.width) == (training.height, training.width) else {
+      throw DataError(
+        path,
+        "has training images of \(training.height) × \(training.width) pixels and test images of"
+          + " \(test.height) × \(test.width)")
+    }
+    return DatasetPair(training: training, test: test)
   }
 
   private func readPart(_ part: String, prefix: String) throws(DataError) -> Dataset {

@@ -36,6 +36,16 @@ public struct CheckpointEvaluation {
     threads: Int?, logitsFolder: String?
   ) throws(UsageError) {
     if let threads, threads < 1 { throw UsageError("--threads \(threads): expected 1 or more") }
+    if let logitsFolder {
+      guard FileManager.default.fileExists(atPath: logitsFolder) else {
+        throw UsageError("--logits \(logitsFolder): no such folder; make it first")
+      }
+      let names = paths.map(Self.logitsName)
+      for (number, name) in names.enumerated() where names[..<number].contains(name) {
+        throw UsageError(
+          "--logits \(logitsFolder): two of the checkpoints would be written to \(name)")
+      }
+    }
     self.paths = paths
     self.dataset = dataset
     self.dataFolder = dataFolder
@@ -65,8 +75,11 @@ public struct CheckpointEvaluation {
       }
     }
     let labels = test.labels()
-    let logits = networks.map { _, network, normalization in
-      Training.logits(of: network, on: test, normalization: normalization, threads: threads)
+    let logits = try networks.map { path, network, normalization in
+      let logits = Training.logits(
+        of: network, on: test, normalization: normalization, threads: threads)
+      try requireFinite(logits, of: path)
+      return logits
     }
     try save(logits, classes: test.classes)
     func row(
@@ -107,12 +120,16 @@ public struct CheckpointEvaluation {
   private func save(_ logits: [[Float]], classes: Int) throws {
     guard let logitsFolder else { return }
     for (path, logits) in zip(paths, logits) {
-      let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       let tensor = Safetensors.Tensor(
         name: "logits", shape: [logits.count / classes, classes], floats: logits)
       try Safetensors(tensors: [tensor]).write(
-        to: "\(logitsFolder)/\(name).logits.safetensors")
+        to: "\(logitsFolder)/\(Self.logitsName(path))")
     }
+  }
+
+  private static func logitsName(_ path: String) -> String {
+    let stem = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    return "\(stem).logits.safetensors"
   }
 
   /// The rows as a table.
@@ -126,5 +143,15 @@ public struct CheckpointEvaluation {
       ])
     }
     return table.text
+  }
+}
+
+/// Checks that a network's predictions mean something.
+///
+/// - Throws: `CheckpointError` if a logit is infinite or no number, as huge weights make it.
+func requireFinite(_ logits: [Float], of path: String) throws(CheckpointError) {
+  guard logits.allSatisfy(\.isFinite) else {
+    throw CheckpointError(
+      path, "gives logits that are infinite or not numbers: its weights are huge")
   }
 }

@@ -31,6 +31,9 @@ public struct CommunicationLog: Codable, Equatable, Sendable {
     /// MPI's name and version.
     public var library: String
 
+    /// How the library sends messages.
+    public var transport: String
+
     /// From the start of the command to its end, on rank 0.
     public var wallSeconds: Double
 

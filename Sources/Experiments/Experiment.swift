@@ -37,11 +37,23 @@ public struct Experiment: Codable, Equatable, Sendable {
     func require(_ condition: Bool, _ message: @autoclosure () -> String) throws(UsageError) {
       if !condition { throw UsageError(message()) }
     }
-    try require(members >= 1, "--members \(members): an ensemble has at least one member")
-    try require(students >= 0, "--students \(students): expected 0 or more")
-    try require(validation >= 0, "--validation \(validation): expected 0 or more images")
-    try require(training.epochs >= 1, "--epochs \(training.epochs): expected 1 or more")
-    try require(training.batchSize >= 1, "--batch-size \(training.batchSize): expected 1 or more")
+    func require(_ option: String, _ value: Int, in range: ClosedRange<Int>) throws(UsageError) {
+      try require(
+        range.contains(value),
+        "--\(option) \(value): expected \(range.lowerBound) to \(range.upperBound)")
+    }
+    // Far above any use; they keep sizes and step counts from overflowing.
+    try require("members", members, in: 1...100_000)
+    try require("students", students, in: 0...100_000)
+    try require("validation", validation, in: 0...1_000_000_000)
+    try require("epochs", training.epochs, in: 1...1_000_000)
+    try require("batch-size", training.batchSize, in: 1...1_000_000)
+    try require("permavg-epochs", merging.permAVG.epochs, in: 0...1_000_000)
+    try require("sinkhorn-iterations", merging.permAVG.sinkhorn.iterations, in: 1...1_000_000)
+    try require(
+      architecture.parameterCount <= 1 << 30,
+      "--architecture \(architecture): has \(architecture.parameterCount) parameters, at most"
+        + " \(1 << 30) are possible")
     try require(
       training.learningRate > 0 && training.learningRate.isFinite,
       "--learning-rate \(training.learningRate): expected a number above 0")
@@ -52,22 +64,18 @@ public struct Experiment: Codable, Equatable, Sendable {
       training.weightDecay >= 0 && training.weightDecay.isFinite,
       "--weight-decay \(training.weightDecay): expected 0 or more")
     let permAVG = merging.permAVG
-    try require(permAVG.epochs >= 0, "--permavg-epochs \(permAVG.epochs): expected 0 or more")
     try require(
       permAVG.learningRate > 0 && permAVG.learningRate.isFinite,
       "--permavg-learning-rate \(permAVG.learningRate): expected a number above 0")
     try require(
-      permAVG.sinkhorn.temperature > 0 && permAVG.sinkhorn.temperature.isFinite,
-      "--sinkhorn-temperature \(permAVG.sinkhorn.temperature): expected a number above 0")
-    try require(
-      permAVG.sinkhorn.iterations >= 1,
-      "--sinkhorn-iterations \(permAVG.sinkhorn.iterations): expected 1 or more")
+      (1e-3...1e6).contains(permAVG.sinkhorn.temperature),
+      "--sinkhorn-temperature \(permAVG.sinkhorn.temperature): expected 0.001 to 1000000")
     try require(
       (0...1).contains(distillation.alpha),
       "--alpha \(distillation.alpha): expected a number from 0 to 1")
     try require(
-      distillation.temperature > 0 && distillation.temperature.isFinite,
-      "--temperature \(distillation.temperature): expected a number above 0")
+      (1e-3...1e6).contains(distillation.temperature),
+      "--temperature \(distillation.temperature): expected 0.001 to 1000000")
   }
 
   /// Checks that the network fits the data.

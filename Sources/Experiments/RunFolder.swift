@@ -32,17 +32,28 @@ public struct RunFolder: Sendable {
       throw RunFolderError(
         path, "holds no experiment.json, so it is not a run folder of permavg")
     }
+    guard experiment.version == 1 else {
+      throw RunFolderError(
+        path("experiment.json"),
+        "is of version \(experiment.version), this program knows version 1; use a newer permavg")
+    }
     return experiment
   }
 
   /// Makes the folder for an experiment, or finds it already there.
   ///
-  /// Settings of merging and of distillation may change; the members' may not.
+  /// Settings of merging and of distillation may change, and what was made with others goes; the
+  /// members' may not change.
   ///
+  /// - Parameters:
+  ///   - experiment: what the folder is to be about.
+  ///   - keepsLaterStages: whether settings of merging and distillation stay as the folder has them.
   /// - Throws: ``UsageError`` if the folder holds another experiment or other things.
-  func prepare(for experiment: Experiment) throws {
+  func prepare(for experiment: Experiment, keepingLaterStages keepsLaterStages: Bool) throws {
+    var experiment = experiment
     if exists("experiment.json") {
       let there = try readExperiment()
+      if keepsLaterStages { experiment = experiment.adoptingLaterStages(of: there) }
       let differences = experiment.differences(
         from: there.adoptingLaterStages(of: experiment))
       guard differences.isEmpty else {
@@ -50,6 +61,8 @@ public struct RunFolder: Sendable {
           "\(path): holds another experiment (\(differences.joined(separator: "; ")));"
             + " choose another --output, or remove the folder")
       }
+      if there.merging != experiment.merging { try empty("merged") }
+      if there.distillation != experiment.distillation { try empty("students") }
     } else if let contents = try? FileManager.default.contentsOfDirectory(atPath: path),
       !contents.isEmpty
     {
@@ -57,15 +70,35 @@ public struct RunFolder: Sendable {
         "\(path): holds \(contents.count) other files (\(contents.sorted()[0]) …) and no"
           + " experiment.json; choose another --output")
     }
-    for folder in ["members", "merged", "students"] {
-      do {
-        try FileManager.default.createDirectory(
-          atPath: path(folder), withIntermediateDirectories: true)
-      } catch {
-        throw RunFolderError(path(folder), "could not be made: \(error.localizedDescription)")
-      }
-    }
+    try make(path)
+    // First of all, so that whatever comes later is known to be ours.
     try writeJSON(experiment, "experiment.json")
+    for folder in ["members", "merged", "students"] { try make(path(folder)) }
+  }
+
+  private func make(_ folder: String) throws(RunFolderError) {
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw RunFolderError(folder, "could not be made: \(error.localizedDescription)")
+    }
+  }
+
+  /// Removes what lies in one of the run's folders.
+  private func empty(_ folder: String) throws {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? [] {
+      try remove("\(folder)/\(name)")
+    }
+  }
+
+  /// Removes a file of the run, if it is there.
+  func remove(_ name: String) throws {
+    guard exists(name) else { return }
+    do {
+      try FileManager.default.removeItem(atPath: path(name))
+    } catch {
+      throw RunFolderError(path(name), "could not be removed: \(error.localizedDescription)")
+    }
   }
 
   // MARK: - Networks
@@ -118,6 +151,16 @@ public struct RunFolder: Sendable {
       members.append(try readNetwork(name, for: experiment))
     }
     return members
+  }
+
+  /// Removes students of an earlier distillation that had more, and their curves.
+  func removeStudents(from count: Int) throws {
+    var log = try readLearningLog()
+    for (index, _) in log.curves("student") where index >= count {
+      try remove("\(Self.studentName(index)).safetensors")
+      log.replace(stage: "student", index: index, with: [])
+    }
+    try write(log)
   }
 
   /// The names of the merged networks there are, sorted.

@@ -43,22 +43,25 @@ public final class Session {
   ///   - command: the command's name, for the communication record.
   ///   - dataFolder: where the data set's files are; nil for their usual place.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - keepsLaterStages: whether a folder that is there keeps its settings of merging and distillation.
   /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   public static func create(
     _ experiment: Experiment, at path: String, in world: Communicator, command: String,
-    dataFolder: String?, threads: Int?
+    dataFolder: String?, threads: Int?, keepingLaterStages keepsLaterStages: Bool = false
   ) throws -> Session {
     let session = Session(
       world, command: command, folder: RunFolder(path), experiment: experiment,
       dataFolder: dataFolder, threads: threads)
     try world.together {
       try experiment.validate()
-      try validate(threads: threads)
+      try validate(path: path, threads: threads)
     }
     // The data is looked at before the folder is made, so that a mistake leaves nothing behind.
     _ = try session.data()
-    _ = try session.onRoot { try session.folder.prepare(for: experiment) }
+    _ = try session.onRoot {
+      try session.folder.prepare(for: experiment, keepingLaterStages: keepsLaterStages)
+    }
     return session
   }
 
@@ -70,7 +73,7 @@ public final class Session {
   ///   - command: the command's name, for the communication record.
   ///   - dataFolder: where the data set's files are; nil for their usual place.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
-  ///   - change: changes settings of this stage; they are kept in the folder.
+  ///   - change: changes settings of this stage; they are kept in the folder once it is done.
   /// - Returns: the session.
   /// - Throws: `JointFailure`, on every rank.
   public static func open(
@@ -81,13 +84,11 @@ public final class Session {
     // Rank 0 reads for all: the folder may be on its node alone.
     var bytes: [UInt8] = []
     try world.together {
-      try validate(threads: threads)
+      try validate(path: path, threads: threads)
       guard world.isRoot else { return }
-      let there = try folder.readExperiment()
-      var experiment = there
+      var experiment = try folder.readExperiment()
       change(&experiment)
       try experiment.validate()
-      if experiment != there { try folder.prepare(for: experiment) }
       bytes = [UInt8](try JSONEncoder().encode(experiment))
     }
     try world.broadcast(&bytes, from: 0, phase: "experiment")
@@ -99,7 +100,8 @@ public final class Session {
       threads: threads)
   }
 
-  private static func validate(threads: Int?) throws(UsageError) {
+  private static func validate(path: String, threads: Int?) throws(UsageError) {
+    guard !path.isEmpty else { throw UsageError("the run folder has an empty name") }
     guard let threads, threads < 1 else { return }
     throw UsageError("--threads \(threads): expected 1 or more")
   }
@@ -116,7 +118,7 @@ public final class Session {
   /// - Throws: `MPIError`
   func threadsWhileSharing(isBusy: Bool) throws -> Int {
     let node = try world.splitByNode()
-    let busy = try node.allreduce([isBusy ? 1 : 0], .sum, phase: "experiment")[0]
+    let busy = try node.allreduce([isBusy ? 1 : 0], .sum, phase: "sharing cores")[0]
     return askedThreads ?? max(1, ProcessInfo.processInfo.activeProcessorCount / max(1, busy))
   }
 
@@ -218,7 +220,8 @@ public final class Session {
         CommunicationLog.Command(
           command: command, ranks: world.size,
           hosts: hosts.map { String(decoding: $0, as: UTF8.self) },
-          library: MPI.libraryVersion, wallSeconds: (ContinuousClock.now - start).seconds,
+          library: MPI.libraryVersion, transport: MPI.transportSettings,
+          wallSeconds: (ContinuousClock.now - start).seconds,
           ledgers: ledgers))
       try folder.writeJSON(log, "communication.json")
     }

@@ -54,7 +54,16 @@ extension MPI {
   /// Writes one line to standard error.
   static func printError(_ message: String) {
     // Whole lines in one call, so that lines of several ranks do not mix; a closed stream is nobody's fault.
-    try? FileHandle.standardError.write(contentsOf: Data("error: \(message)\n".utf8))
+    // What a file calls its parts may be in a message: it must not reach the terminal as commands or lines.
+    var line = ""
+    for scalar in message.unicodeScalars {
+      if scalar.properties.generalCategory == .control {
+        line += scalar.escaped(asASCII: true)
+      } else {
+        line.unicodeScalars.append(scalar)
+      }
+    }
+    try? FileHandle.standardError.write(contentsOf: Data("error: \(line)\n".utf8))
   }
 
   /// A string that a C function writes together with its length.

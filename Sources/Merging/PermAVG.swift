@@ -44,10 +44,11 @@ public struct PermAVG: Merger {
   public func merge(_ members: [Network], in context: MergeContext) throws -> MergeResult {
     let architecture = try requireOneArchitecture(members)
     guard let batches = context.batches else {
-      throw MergeError("permavg learns from training data; name a set with --dataset")
+      throw MergeError("permavg learns from training data, and there is none")
     }
     var learner = PermutationLearner(
-      members, architecture: architecture, settings: settings, batchSize: batches.batchSize,
+      members, architecture: architecture, settings: settings,
+      batchSize: min(batches.batchSize, batches.sampleCount),
       threads: context.threads)
     let history = try learn(&learner, from: batches, context)
 
@@ -70,7 +71,8 @@ public struct PermAVG: Merger {
     _ learner: inout PermutationLearner, from source: some BatchSource, _ context: MergeContext
   ) throws -> [MergeEpoch] {
     var batches = source
-    var batch = Batch(capacity: batches.batchSize, features: batches.features)
+    var batch = Batch(
+      capacity: min(batches.batchSize, batches.sampleCount), features: batches.features)
     let total = settings.epochs * batches.batchesPerEpoch
     var step = 0
     var history: [MergeEpoch] = []

@@ -34,8 +34,9 @@ public struct Trainer {
     _ network: inout Network, on batches: some BatchSource, minimizing loss: some Loss
   ) throws -> [EpochRecord] {
     var batches = batches
-    var batch = Batch(capacity: batches.batchSize, features: batches.features)
-    var workspace = Workspace(network.architecture, capacity: batches.batchSize, threads: threads)
+    let capacity = min(batches.batchSize, batches.sampleCount)
+    var batch = Batch(capacity: capacity, features: batches.features)
+    var workspace = Workspace(network.architecture, capacity: capacity, threads: threads)
     var gradient = [Float](repeating: 0, count: network.parameters.count)
     var optimizer = SGD(
       count: network.parameters.count, momentum: settings.momentum,
@@ -44,7 +45,7 @@ public struct Trainer {
     var step = 0
     var records: [EpochRecord] = []
 
-    for epoch in 1...max(settings.epochs, 1) where epoch <= settings.epochs {
+    for epoch in stride(from: 1, through: settings.epochs, by: 1) {
       batches.startEpoch(epoch)
       var lossSum = 0.0
       var correct = 0

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Experiments
 import Foundation
+import MPI
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,15 +19,15 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help:
-      "Data set for checkpoints: \(DatasetName.allCases.map(\.rawValue).joined(separator: ", "))."
+      "For checkpoints: data set, \(DatasetName.allCases.map(\.rawValue).joined(separator: ", ")). (default: \(DatasetName.fashionMNIST.rawValue))"
   )
-  var dataset = DatasetName.fashionMNIST
+  var dataset: DatasetName?
 
   @Option(
     help: ArgumentHelp(
-      "For checkpoints that do not say: inputs are (byte/255 - mean)/deviation.",
-      valueName: "mean,deviation"))
-  var normalization = Normalization.symmetric
+      "For checkpoints that do not say: inputs are (byte/255 - mean)/deviation."
+        + " (default: \(Normalization.symmetric))", valueName: "mean,deviation"))
+  var normalization: Normalization?
 
   @Option(
     help: ArgumentHelp(
@@ -40,33 +41,46 @@ struct EvaluateCommand: ParsableCommand {
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
   func run() throws {
-    var isFolder: ObjCBool = false
-    if paths.count == 1, FileManager.default.fileExists(atPath: paths[0], isDirectory: &isFolder),
-      isFolder.boolValue
-    {
-      return try evaluateFolder()
-    }
     try onRanks { world in
-      try world.together {
-        guard world.isRoot else { return }
-        let rows = try CheckpointEvaluation(
-          paths, dataset: dataset, dataFolder: machine.data, normalization: normalization,
-          threads: machine.threads, logitsFolder: logits
-        ).run()
-        try show(rows, asJSON: json) { CheckpointEvaluation.table(rows) }
-      }
+      // Rank 0 looks for all: the run folder may be on its node alone.
+      var isFolder = [world.isRoot && paths.count == 1 && isDirectory(paths[0]) ? 1 : 0]
+      try world.broadcast(&isFolder, from: 0, phase: "experiment")
+      if isFolder == [1] { try evaluateFolder(world) } else { try evaluateCheckpoints(world) }
     }
   }
 
-  private func evaluateFolder() throws {
-    try onRanks { world in
-      let session = try Session.open(
-        paths[0], in: world, command: "evaluate", dataFolder: machine.data,
-        threads: machine.threads)
-      let results = try session.evaluate()
-      try session.close()
-      guard json else { return session.printTable(results) }
-      if let results { try show(results, asJSON: true) { "" } }
+  private func isDirectory(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+      && isDirectory.boolValue
+  }
+
+  private func evaluateCheckpoints(_ world: Communicator) throws {
+    let result = Result {
+      guard world.isRoot else { return }
+      let rows = try CheckpointEvaluation(
+        paths, dataset: dataset ?? .fashionMNIST, dataFolder: machine.data,
+        normalization: normalization ?? .symmetric, threads: machine.threads, logitsFolder: logits
+      ).run()
+      try show(rows, asJSON: json) { CheckpointEvaluation.table(rows) }
     }
+    try world.idleBarrier(phase: "waiting for rank 0")
+    try world.together { try result.get() }
+  }
+
+  private func evaluateFolder(_ world: Communicator) throws {
+    try world.together {
+      guard logits == nil, dataset == nil, normalization == nil else {
+        throw UsageError(
+          "--logits, --dataset and --normalization are for checkpoints; \(paths[0]) is a run folder,"
+            + " which knows its own")
+      }
+    }
+    let session = try Session.open(
+      paths[0], in: world, command: "evaluate", dataFolder: machine.data, threads: machine.threads)
+    let results = try session.evaluate()
+    try session.close()
+    guard json else { return session.printTable(results) }
+    if let results { try show(results, asJSON: true) { "" } }
   }
 }

@@ -153,6 +153,17 @@ struct MergingOptions: ParsableArguments {
         + " (default: \(defaults.merging.permAVG.sinkhorn.iterations))", valueName: "iterations"))
   var sinkhornIterations: Int?
 
+  func validate() throws {
+    let isPermAVGSet =
+      permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
+      || sinkhornIterations != nil
+    guard !isPermAVGSet || method.methods.contains(where: { $0.name == MergingMethod.permavg.name })
+    else {
+      throw ValidationError(
+        "--permavg-… and --sinkhorn-… are settings of permavg, which --method leaves out")
+    }
+  }
+
   func apply(to experiment: inout Experiment) {
     if let permavgEpochs { experiment.merging.permAVG.epochs = permavgEpochs }
     if let permavgLearningRate { experiment.merging.permAVG.learningRate = permavgLearningRate }

@@ -42,12 +42,11 @@ enum Main {
   /// might be before the first has spoken.
   private static func end(with error: any Error) -> Never {
     if let status = error as? ExitCode { exit(status.rawValue) }
-    let message = Permavg.fullMessage(for: error)
     guard Permavg.exitCode(for: error) != .success else {
-      if (launcherRank ?? 0) == 0 { print(message) }
+      if (launcherRank ?? 0) == 0 { print(Permavg.fullMessage(for: error)) }
       exit(0)
     }
-    let text = String(message.trimmingPrefix("Error: "))
+    let text = "\(Permavg.message(for: error)); see permavg --help, or --help of a command"
     guard launcherRank != nil else {
       try? FileHandle.standardError.write(contentsOf: Data("error: \(text)\n".utf8))
       exit(ExitStatus.usage)

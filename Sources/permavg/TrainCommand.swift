@@ -17,7 +17,7 @@ struct TrainCommand: ParsableCommand {
     try onRanks { world in
       let session = try Session.create(
         members.experiment, at: output, in: world, command: "train", dataFolder: machine.data,
-        threads: machine.threads)
+        threads: machine.threads, keepingLaterStages: true)
       _ = try session.trainMembers()
       try session.close()
     }

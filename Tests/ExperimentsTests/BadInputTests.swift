@@ -77,8 +77,7 @@ import Testing
     for ranks in [nil, 3] {
       let outcome = try Program.permavg(ranks: ranks, arguments)
       #expect(outcome.status == 2)
-      let usages = outcome.errors.components(separatedBy: "Usage:").count - 1
-      #expect(usages == 1, "\(outcome.errors)")
+      #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
     }
   }
 
@@ -179,5 +178,64 @@ import Testing
         ]).status == 0)
       try expectRefusal(3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
     }
+  }
+
+  @Test(arguments: [
+    ["--batch-size", "9223372036854775807"], ["--epochs", "9223372036854775807"],
+    ["--students", "100001"], ["--members", "9223372036854775807"],
+    ["--permavg-epochs", "9223372036854775807"], ["--sinkhorn-temperature", "1e-40"],
+    ["--architecture", "784-16777216-16777216-10"],
+  ])
+  func `absurd sizes are refused before anything is made`(option: [String]) throws {
+    try withTemporaryFolder { folder in
+      let outcome = try Program.permavg(
+        ["run", "--dataset", "synthetic", "--output", "\(folder)/run"] + option)
+      #expect(outcome.status == 2)
+      #expect(outcome.errorLines.count == 1 && outcome.errors.contains(option[0]))
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
+  }
+
+  @Test func `an empty name of a folder is refused`() throws {
+    try expectRefusal(
+      2, saying: "empty name", arguments: ["train", "--dataset", "synthetic", "--output", ""])
+  }
+
+  @Test func `checkpoints whose logits would share a file are refused`() throws {
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        2, saying: "000.logits.safetensors",
+        arguments: [
+          "evaluate", "a/000.safetensors", "b/000.safetensors", "--logits", folder,
+        ])
+      try expectRefusal(
+        2, saying: "nowhere", arguments: ["evaluate", "a.safetensors", "--logits", "nowhere"])
+    }
+  }
+
+  @Test func `weights so huge that predictions are not numbers are refused`() throws {
+    try withTemporaryFolder { folder in
+      let architecture = try #require(Architecture("784-8-10"))
+      let network = Network(
+        architecture,
+        parameters: (0..<architecture.parameterCount).map { $0.isMultiple(of: 2) ? 3e38 : -3e38 })
+      try network.checkpoint().write(to: "\(folder)/a.safetensors")
+      try expectRefusal(
+        4, saying: "a.safetensors", "not numbers",
+        arguments: ["evaluate", "\(folder)/a.safetensors", "--dataset", "synthetic"])
+    }
+  }
+
+  @Test func `options for checkpoints are refused for a run folder`() throws {
+    try withTemporaryFolder { folder in
+      try expectRefusal(
+        2, saying: "run folder", arguments: ["evaluate", folder, "--dataset", "synthetic"])
+    }
+  }
+
+  @Test func `settings of a method that is not run are refused`() throws {
+    try expectRefusal(
+      2, saying: "--method",
+      arguments: ["merge", "x", "--method", "naive", "--permavg-epochs", "9"])
   }
 }

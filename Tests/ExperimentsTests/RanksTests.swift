@@ -104,4 +104,37 @@ private let small = [
       #expect(try reproducibleContents(of: run) == before)
     }
   }
+
+  @Test(.timeLimit(.minutes(3)))
+  func `training again keeps the settings of later stages, and changed ones remove what they made`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let members = [
+        "--output", run, "--dataset", "synthetic", "--architecture", "784-12-10", "--epochs", "1",
+        "--members", "2",
+      ]
+      func permavg(_ arguments: [String]) throws {
+        let outcome = try Program.permavg(arguments)
+        try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+      }
+      try permavg(["train"] + members)
+      try permavg(["merge", run, "--permavg-epochs", "1"])
+      try permavg(["distill", run, "--students", "2", "--alpha", "0.7"])
+      try permavg(["train"] + members)
+      let experiment = try RunFolder(run).readExperiment()
+      #expect(experiment.merging.permAVG.epochs == 1 && experiment.students == 2)
+      #expect(experiment.distillation.alpha == 0.7)
+
+      try permavg(["distill", run, "--students", "1", "--alpha", "0.7"])
+      #expect(!FileManager.default.fileExists(atPath: "\(run)/students/001.safetensors"))
+      #expect(try RunFolder(run).readLearningLog().curves("student").map(\.index) == [0])
+
+      try permavg(["run"] + members + ["--method", "naive", "--students", "0"])
+      #expect(
+        try contents(of: "\(run)/merged").keys.sorted() == ["naive.safetensors"],
+        "permavg was merged with other settings")
+    }
+  }
 }

@@ -47,8 +47,8 @@ public struct BenchmarkSettings: Sendable {
     for (option, value) in [
       ("threads", threads), ("repeats", repeats), ("batch-size", batchSize), ("members", members),
       ("warm-up", warmUp), ("batches", batches ?? 1),
-    ] where value < 1 {
-      throw UsageError("--\(option) \(value): expected 1 or more")
+    ] where !(1...1_000_000).contains(value) {
+      throw UsageError("--\(option) \(value): expected 1 to 1000000")
     }
   }
 

@@ -1,6 +1,7 @@
 import Datasets
 import MPI
 import Networks
+import Synchronization
 import Training
 
 extension Session {
@@ -17,24 +18,24 @@ extension Session {
     let teacher = try broadcastTeacher(members)
     let targets = try shareTargets(of: teacher)
 
-    let students = Array(0..<experiment.students)
-    let own = students.filter { $0 % world.size == world.rank }
-    let progress = self.progress("distilling \(counted(students.count, "student"))")
     let settings = experiment.distillation
     let loss = DistillationLoss(alpha: settings.alpha, temperature: settings.temperature)
-    let trained = try trainEach(own, progress) { student, trainer in
+    try trainInRounds(
+      Array(0..<experiment.students), stage: "student", noun: "distilling",
+      name: RunFolder.studentName
+    ) { student, trainer in
       var network = Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "student", student))
       let records = try trainer.train(
         &network,
-        on: try batches(
-          for: "student", student, targets: targets, threads: trainer.threads), minimizing: loss)
+        on: try batches(for: "student", student, targets: targets, threads: trainer.threads),
+        minimizing: loss)
       return (network, records)
-    } subject: {
-      "student \($0)"
     }
-    progress.finish()
-    try collect(trained, numbers: students, stage: "student", name: RunFolder.studentName)
+    _ = try onRoot {
+      try folder.removeStudents(from: experiment.students)
+      try folder.writeJSON(experiment, "experiment.json")
+    }
   }
 
   /// Sends the members' weights from rank 0 to every rank.
@@ -63,13 +64,14 @@ extension Session {
     let chunks = 0..<Teacher.chunkCount(training)
     let progress = self.progress("computing the teacher's soft targets")
     let own = chunks.filter { $0 % world.size == world.rank }
-    var shares: [Int: [Float]] = [:]
-    for (place, chunk) in own.enumerated() {
-      shares[chunk] = teacher.targets(forChunk: chunk, of: training)
-      progress.update(place + 1, of: own.count)
+    let threads = try threadsWhileSharing(isBusy: !own.isEmpty)
+    let shares = Mutex([[Float]](repeating: [], count: own.count))
+    concurrently(own.count, threads: threads) { place in
+      let targets = teacher.targets(forChunk: own[place], of: training)
+      shares.withLock { $0[place] = targets }
     }
     let gathered = try world.allgatherV(
-      own.flatMap { shares[$0] ?? [] }, phase: "gather soft targets")
+      shares.withLock { Array($0.joined()) }, phase: "gather soft targets")
     progress.finish()
 
     // Back into the images' order: the next chunk comes from its rank's next unread part.

@@ -17,7 +17,7 @@ extension Session {
       var memberLogits = SetLogits()
       for (number, member) in members.enumerated() {
         let name = RunFolder.memberName(number)
-        let logits = try logits(of: member)
+        let logits = try logits(of: member, name)
         memberLogits.append(logits)
         rows.append(try row(.member, "member \(number)", logits, file: name))
       }
@@ -36,13 +36,14 @@ extension Session {
       for name in merged {
         let file = RunFolder.mergedName(name)
         let network = try folder.readNetwork(file, for: experiment)
-        rows.append(try row(.merged, name, try logits(of: network), file: file))
+        rows.append(try row(.merged, name, try logits(of: network, file), file: file))
       }
       for number in 0..<experiment.students {
         let file = RunFolder.studentName(number)
         guard folder.hasNetwork(file) else { continue }
         let network = try folder.readNetwork(file, for: experiment)
-        rows.append(try row(.student, "student \(number)", try logits(of: network), file: file))
+        rows.append(
+          try row(.student, "student \(number)", try logits(of: network, file), file: file))
       }
       let lines = try interpolations(members, on: data, progress)
       let results = Results(rows: rows, disagreement: disagreement, lines: lines)
@@ -63,16 +64,18 @@ extension Session {
     }
   }
 
-  private func logits(of network: Network) throws -> SetLogits {
+  private func logits(of network: Network, _ name: String) throws -> SetLogits {
     let (data, split) = (try data(), try validationSplit())
-    func logits(_ dataset: Dataset, _ images: [Int]?) -> [Float] {
-      Training.logits(
+    func logits(_ dataset: Dataset, _ images: [Int]?) throws -> [Float] {
+      let logits = Training.logits(
         of: network, on: dataset, images: images, normalization: experiment.normalization,
         threads: threads)
+      try requireFinite(logits, of: folder.path("\(name).safetensors"))
+      return logits
     }
     return SetLogits(
-      test: [logits(data.test, nil)],
-      validation: split.validation.isEmpty ? [] : [logits(data.training, split.validation)])
+      test: [try logits(data.test, nil)],
+      validation: split.validation.isEmpty ? [] : [try logits(data.training, split.validation)])
   }
 
   private func row(

@@ -14,6 +14,9 @@ extension Session {
     _ = try onRoot {
       let members = try members ?? folder.readMembers(for: experiment)
       for method in methods { try merge(members, by: method) }
+      try folder.writeJSON(experiment, "experiment.json")
+      // They were of what is no longer there.
+      try folder.remove("results.json")
     }
   }
 

@@ -66,7 +66,7 @@ def epoch_times(ends, timed, of_all, warm_up):
 
 
 def step_times(ends, timed, warm_up):
-    counted = (i for i in range(warm_up * timed, len(ends)) if timed == 1 or i % timed)
+    counted = (i for i in range(warm_up * timed, len(ends)) if timed < 3 or 0 < i % timed < timed - 1)
     return [ends[i] - ends[i - 1] for i in counted]
 
 

@@ -87,10 +87,13 @@ struct BatchTimes {
       })
   }
 
-  /// The seconds of every step but the first of an epoch, after the epochs of warming up.
+  /// The seconds of every step after the epochs of warming up, but the first and the last of each.
+  ///
+  /// The first has the epoch's opening in it, and the last may be of a smaller batch. Where an epoch has
+  /// no others, all are counted.
   func steps(timed: Int, after warmUp: Int) -> Timing {
     let counted = (min(warmUp * timed, ends.count)..<ends.count).filter {
-      timed == 1 || $0 % timed != 0
+      timed < 3 || (1..<timed - 1).contains($0 % timed)
     }
     return Timing(counted.map { ends[$0] - ends[$0 - 1] })
   }

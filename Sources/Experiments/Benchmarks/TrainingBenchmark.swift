@@ -16,7 +16,7 @@ struct TrainingBenchmark: Measurement {
     [
       "The parts are timed one after another in steps of their own. \"products\" are the matrix"
         + " products of forward and backward alone; \"other passes\" are forward, loss and backward"
-        + " without them."
+        + " without them: a difference, which a disturbed machine can make negative."
     ]
   }
 

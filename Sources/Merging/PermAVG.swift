@@ -108,6 +108,11 @@ public struct PermAVG: Merger {
 struct PermutationLearner {
   /// The soft permutations [member − 1][hidden layer], flat, with the optimiser of each.
   private var learned: [LearnedMatrix]
+  /// The relative residual at which the gradient's solver stops.
+  ///
+  /// The default is far below the noise of a batch.
+  var solverTolerance = 1e-3
+
   private let hiddenCount: Int
   private let threads: Int
   private var average: PermutedAverage
@@ -186,9 +191,10 @@ struct PermutationLearner {
         from: gradient)
     }
     let results = Mutex(matrixGradients)
-    let learned = learned
+    let (learned, tolerance) = (learned, solverTolerance)
     concurrently(learned.count, threads: threads) { index in
-      let gradient = learned[index].soft.logitGradient(of: matrixGradients[index], tolerance: 1e-3)
+      let gradient = learned[index].soft.logitGradient(
+        of: matrixGradients[index], tolerance: tolerance)
       results.withLock { $0[index] = gradient }
     }
     logitGradients = results.withLock { $0 }

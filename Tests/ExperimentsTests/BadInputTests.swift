@@ -52,7 +52,7 @@ import Testing
   @Test func `no members are refused`() throws {
     try withTemporaryFolder { folder in
       try expectRefusal(
-        2, saying: "--members 0", "at least one",
+        2, saying: "--members 0", "expected 1 to",
         arguments: ["run", "--members", "0", "--output", "\(folder)/run"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
     }

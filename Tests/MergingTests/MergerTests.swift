@@ -149,7 +149,7 @@ import Testing
     let text = problem {
       try PermAVG(copies.settings(epochs: 1)).merge(copies.members, in: MergeContext())
     }
-    #expect(text == "permavg learns from training data; name a set with --dataset")
+    #expect(text == "permavg learns from training data, and there is none")
   }
 
   @Test func `a loss that is no longer a number is an error that says so`() throws {

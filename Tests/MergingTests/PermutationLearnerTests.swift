@@ -12,6 +12,7 @@ import Testing
     var learner = PermutationLearner(
       fixture.members, architecture: fixture.architecture, settings: Self.exact(),
       batchSize: fixture.batch.count, threads: threads, logits: try fixture.matrices("X."))
+    learner.solverTolerance = 1e-6
     for (own, expected) in zip(
       learner.permutations.joined(), try fixture.matrices("P.").joined())
     {
@@ -44,9 +45,11 @@ import Testing
       }
     }
     func learner(_ logits: [[Matrix]]) -> PermutationLearner {
-      PermutationLearner(
+      var learner = PermutationLearner(
         members, architecture: architecture, settings: Self.exact(), batchSize: 200, threads: 1,
         logits: logits)
+      learner.solverTolerance = 1e-6
+      return learner
     }
     var own = learner(start)
     _ = own.computeGradients(batches.whole)

@@ -125,13 +125,13 @@ def cases(quick, folder):
                 options += ["--batches", str(count), "--repeats", repeats]
                 yield Case(
                     f"training {architecture}, batch {batch}, {threads} thread{'s' * (threads > 1)}: epoch",
-                    ["training", *options], ["training", *options], "epoch", "epoch", 1.0, threads,
+                    ["training", *options], ["training", *options], "epoch", "epoch", 1.25, threads,
                 )
     if cores >= 2:
         options = ["--batches", "20" if quick else "118", "--repeats", repeats]
         yield Case(
             "training, two processes at once: epoch of the slower", ["training", *options],
-            ["training", "--processes", "2", *options], "epoch", "epoch", 1.0,
+            ["training", "--processes", "2", *options], "epoch", "epoch", 1.25,
             processes=2,
         )
     # The peer's steps cost the same all the way; ours do not, so the clock starts later.
@@ -139,14 +139,14 @@ def cases(quick, folder):
     ours += ["--repeats", repeats]
     peer = ["merging", "--batches", "4" if quick else "20", "--repeats", repeats]
     yield Case(
-        "merging M = 3, 2 threads: step", ours, peer, "step, M = 3", "step, M = 3", 5.0, 2,
+        "merging M = 3, 2 threads: step", ours, peer, "step, M = 3", "step, M = 3", 30.0, 2,
         peer_name="thesis, PyTorch",
     )
     few = ["merging", "--batches", "10" if quick else "40", "--repeats", repeats]
     # Each member but the first has a matrix: 15 against 2.
     yield Case(
         "merging M = 16 against M = 3, 2 threads: step", few + ["--members", "16"], few, "step, M = 16",
-        "step, M = 3", 7.5, 2, at_most=True, peer_name="permavg M = 3",
+        "step, M = 3", 7, 2, at_most=True, peer_name="permavg M = 3",
     )
     for matrix in sorted(path.stem for path in folder.glob("*.safetensors")):
         options = ["kernels", "--filter", f"assignment {matrix}", "--repeats", repeats]

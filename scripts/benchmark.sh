@@ -10,17 +10,6 @@ source scripts/environment.sh
 
 scripts/build.sh
 
-python=.build-benchmark/bin/python
-if ! "$python" -c 'import lap, numpy, safetensors, scipy, torch' 2>/dev/null; then
-  if ! python3 -c 'import ensurepip' 2>/dev/null; then
-    as_root=()
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
-  fi
-  python3 -m venv .build-benchmark
-  "$python" -m pip install --quiet --disable-pip-version-check \
-    torch==2.13.0 numpy scipy lapx safetensors
-fi
-exec "$python" scripts/benchmarks/compare.py "$@"
+scripts/python.sh .build-benchmark "lap, numpy, safetensors, scipy, torch" \
+  torch==2.13.0 numpy scipy lapx safetensors
+exec .build-benchmark/bin/python scripts/benchmarks/compare.py "$@"

@@ -62,7 +62,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Networks"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(
-      name: "MPITests", dependencies: ["MPI", "TestSupport"], swiftSettings: strict),
+      name: "MPITests", dependencies: ["MPI", "CMPI", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "NetworksTests", dependencies: ["Networks", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: numeric),

@@ -14,8 +14,11 @@ extension MPI {
 
   /// The text of one of the library's control variables, or `nil` if it has none of that name.
   private static func controlVariable(_ name: String) -> String? {
+    // Open MPI takes the level that is asked for here as the whole process', so it must be the present one.
+    var level = mpi_thread_funneled()
+    MPI_Query_thread(&level)
     var provided: Int32 = 0
-    guard MPI_T_init_thread(mpi_thread_funneled(), &provided) == MPI_SUCCESS else { return nil }
+    guard MPI_T_init_thread(level, &provided) == MPI_SUCCESS else { return nil }
     defer { MPI_T_finalize() }
     var index: Int32 = 0
     var handle = mpi_t_cvar_handle()

@@ -1,3 +1,4 @@
+import CMPI
 import Testing
 
 @testable import MPI
@@ -18,6 +19,19 @@ extension WorldTests {
       if MPI.libraryVersion.contains("Open MPI") {
         #expect(MPI.transportSettings.contains("btl="))
       }
+    }
+
+    @Test func `reading the settings leaves the thread level as it is`() {
+      _ = world
+      func level() -> Int32 {
+        var level: Int32 = -1
+        MPI_Query_thread(&level)
+        return level
+      }
+      let before = level()
+      #expect(before >= mpi_thread_serialized())
+      _ = MPI.transportSettings
+      #expect(level() == before)
     }
   }
 }

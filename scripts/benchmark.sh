@@ -3,7 +3,7 @@
 #
 #   scripts/benchmark.sh [--quick] [--only TEXT] [OUTPUT.json]
 #
-# About fifteen minutes, --quick about three. Needs a machine that does nothing else: the last column tells.
+# --quick took five and a half minutes on 2 cores; all of it is several times that. Needs a machine that does nothing else: the last column tells.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/environment.sh

@@ -198,7 +198,7 @@ def line(cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("output", nargs="?", type=Path, help="file for the figures as JSON")
-    parser.add_argument("--quick", action="store_true", help="fewer repeats and batches: about three minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats and batches")
     parser.add_argument("--permavg", default=str(ROOT / ".build/release/permavg"))
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     arguments = parser.parse_args()

@@ -7,7 +7,7 @@ import Foundation
 public struct LearningLog: Equatable, Sendable {
   /// One epoch of one thing that learns.
   public struct Record: Codable, Equatable, Sendable {
-    /// `member`, `student` or a merging method.
+    /// `member`, `student` or a chain of merging methods.
     public var stage: String
     /// Which member or student; 0 for a method.
     public var index: Int
@@ -58,6 +58,11 @@ public struct LearningLog: Equatable, Sendable {
       data.append(UInt8(ascii: "\n"))
     }
     return data
+  }
+
+  /// The chains of merging methods that learned, sorted.
+  var mergingStages: [String] {
+    Set(records.map(\.stage)).subtracting(["member", "student"]).sorted()
   }
 
   /// The curves of a stage, by index.

@@ -4,12 +4,12 @@ import Merging
 extension Session {
   /// The whole experiment: train, merge, distil, evaluate, report.
   ///
-  /// - Parameter methods: the ways to merge.
+  /// - Parameter chains: the ways to merge.
   /// - Returns: the results, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
-  public func runAll(merging methods: [MergingMethod]) throws -> Results? {
+  public func runAll(merging chains: [MergeChain]) throws -> Results? {
     let members = try trainMembers()
-    try merge(members, by: methods)
+    try merge(members, by: chains)
     try distill(members)
     let results = try evaluate()
     try close()

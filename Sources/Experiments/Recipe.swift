@@ -34,6 +34,7 @@ public enum Recipe: String, Codable, Sendable, CaseIterable {
         epochs: 20, batchSize: 512, learningRate: 0.1, schedule: schedule, momentum: 0.9,
         weightDecay: 1e-5, flips: true),
       merging: MergeSettings(
+        matching: MatchingSettings(restarts: 4),
         permAVG: PermAVGSettings(
           epochs: 20, learningRate: 0.1, schedule: schedule,
           sinkhorn: SinkhornSettings(

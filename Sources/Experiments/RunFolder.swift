@@ -163,11 +163,28 @@ public struct RunFolder: Sendable {
     try write(log)
   }
 
-  /// The names of the merged networks there are, sorted.
+  /// The names of the merged networks there are, in the order that their methods are listed in.
   func mergedNames() -> [String] {
+    let known = MergingMethod.all.map(\.name)
+    func places(_ name: String) -> [Int] {
+      name.split(separator: "+").map { step in
+        let method = step.hasSuffix(Self.hardMark) ? step.dropLast(Self.hardMark.count) : step
+        return known.firstIndex(of: String(method)) ?? known.count
+      }
+    }
+    return mergedFiles().sorted { a, b in
+      let (i, j) = (places(a), places(b))
+      return i == j ? a < b : i.lexicographicallyPrecedes(j)
+    }
+  }
+
+  /// What the name of a variant that was hardened ends with.
+  private static let hardMark = "-hard"
+
+  private func mergedFiles() -> [String] {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: path("merged"))) ?? []
     return files.filter { $0.hasSuffix(".safetensors") && !$0.contains(Self.permutationMark) }
-      .map { String($0.dropLast(".safetensors".count)) }.sorted()
+      .map { String($0.dropLast(".safetensors".count)) }
   }
 
   // MARK: - Permutations
@@ -179,7 +196,7 @@ public struct RunFolder: Sendable {
   }
 
   /// Writes permutations: `soft.M.L` (n × n) and `hard.M.L` (n indices) for member M, hidden layer L.
-  func writePermutations(_ result: MergeResult, method: String) throws {
+  func writePermutations(_ result: Merge, method: String) throws {
     var tensors: [Safetensors.Tensor] = []
     for (member, layers) in (result.softPermutations ?? []).enumerated() where member > 0 {
       for (layer, matrix) in layers.enumerated() {
@@ -189,7 +206,7 @@ public struct RunFolder: Sendable {
             floats: matrix.elements))
       }
     }
-    for (member, layers) in (result.permutations ?? []).enumerated() {
+    for (member, layers) in result.permutations.enumerated() {
       for (layer, permutation) in layers.enumerated() {
         tensors.append(
           .init(

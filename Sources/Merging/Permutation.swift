@@ -32,42 +32,15 @@ public struct Permutation: Hashable, Sendable {
   /// How many places keep what they had.
   public var fixedPoints: Int { indices.enumerated().reduce(0) { $0 + ($1.0 == $1.1 ? 1 : 0) } }
 
+  /// This permutation after another: place i takes what the other has at `indices[i]`.
+  public func after(_ other: Permutation) -> Permutation {
+    Permutation(indices.map { other.indices[$0] })
+  }
+
   /// P, with a one in each row and column.
   public var matrix: Matrix {
     var result = Matrix(rows: count, columns: count)
     for (row, column) in indices.enumerated() { result[row, column] = 1 }
-    return result
-  }
-}
-
-extension Network {
-  /// The network with its hidden units reordered; it computes the same function.
-  ///
-  /// W'_l = P_l W_l P_{l−1}ᵀ and b'_l = P_l b_l, with P_0 and P_L the identity.
-  ///
-  /// - Parameter permutations: one for each hidden layer, in order.
-  /// - Returns: the permuted network.
-  public func permuted(by permutations: [Permutation]) -> Network {
-    let layers = architecture.layers
-    precondition(
-      permutations.map(\.count) == Array(architecture.hiddenWidths),
-      "\(architecture) was given permutations of \(permutations.map(\.count))")
-    var result = self
-    for layer in layers {
-      let rows =
-        layer.index < permutations.count
-        ? permutations[layer.index] : .identity(layer.outputs)
-      let columns = layer.index > 0 ? permutations[layer.index - 1] : .identity(layer.inputs)
-      for (row, source) in rows.indices.enumerated() {
-        let target = layer.weights.lowerBound + row * layer.inputs
-        let origin = layer.weights.lowerBound + source * layer.inputs
-        for (column, from) in columns.indices.enumerated() {
-          result.parameters[target + column] = parameters[origin + from]
-        }
-        result.parameters[layer.biases.lowerBound + row] =
-          parameters[layer.biases.lowerBound + source]
-      }
-    }
     return result
   }
 }

@@ -50,9 +50,10 @@ public struct Architecture: Hashable, Sendable, LosslessStringConvertible {
       [
         TensorLayout(
           name: "layers.\(layer.index).weight", shape: [layer.outputs, layer.inputs],
-          range: layer.weights),
+          dimensions: [layer.index + 1, layer.index], range: layer.weights),
         TensorLayout(
-          name: "layers.\(layer.index).bias", shape: [layer.outputs], range: layer.biases),
+          name: "layers.\(layer.index).bias", shape: [layer.outputs],
+          dimensions: [layer.index + 1], range: layer.biases),
       ]
     }
   }
@@ -94,5 +95,8 @@ public struct DenseLayer: Hashable, Sendable {
 public struct TensorLayout: Hashable, Sendable {
   public let name: String
   public let shape: [Int]
+
+  /// Which of the architecture's widths each axis runs over: two axes of one dimension number the same units.
+  public let dimensions: [Int]
   public let range: Range<Int>
 }

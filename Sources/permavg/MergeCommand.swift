@@ -19,7 +19,7 @@ struct MergeCommand: ParsableCommand {
       let session = try Session.open(
         folder, in: world, command: "merge", dataFolder: machine.data, threads: machine.threads,
         changing: merging.apply)
-      try session.merge(by: merging.method.methods)
+      try session.merge(by: merging.chains)
       try session.close()
     }
   }

@@ -14,6 +14,11 @@ extension Recipe: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension Combination: ExpressibleByArgument {}
 
+extension MergeChain: ExpressibleByArgument {}
+
+/// The ways to merge unless others are asked for.
+private let defaultChains = [MergeChain(.naive), MergeChain(.permavg)]
+
 /// The recipe that the help quotes.
 private let defaults = Recipe.default.experiment
 
@@ -124,10 +129,15 @@ struct ExperimentOptions: ParsableArguments {
 struct MergingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Ways to merge, separated by commas. "
+      "A way to merge: one method, or several joined by commas, each starting from what those before"
+        + " have come to. May be given more than once. "
         + MergingMethod.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
-        + ".", valueName: "methods"))
-  var method = MethodList(methods: MergingMethod.all)
+        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")))",
+      valueName: "methods"))
+  var method: [MergeChain] = []
+
+  /// The ways to merge that were asked for.
+  var chains: [MergeChain] { method.isEmpty ? defaultChains : method }
 
   @Option(
     help: ArgumentHelp(
@@ -157,7 +167,9 @@ struct MergingOptions: ParsableArguments {
     let isPermAVGSet =
       permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
       || sinkhornIterations != nil
-    guard !isPermAVGSet || method.methods.contains(where: { $0.name == MergingMethod.permavg.name })
+    guard
+      !isPermAVGSet
+        || chains.contains(where: { $0.methods.contains { $0.name == MergingMethod.permavg.name } })
     else {
       throw ValidationError(
         "--permavg-… and --sinkhorn-… are settings of permavg, which --method leaves out")
@@ -202,22 +214,6 @@ struct DistillationOptions: ParsableArguments {
     if let temperature { experiment.distillation.temperature = temperature }
     if let targets { experiment.distillation.targets = targets }
   }
-}
-
-/// Merging methods separated by commas.
-struct MethodList: ExpressibleByArgument, CustomStringConvertible {
-  var methods: [MergingMethod]
-
-  init(methods: [MergingMethod]) { self.methods = methods }
-
-  init?(argument: String) {
-    let names = argument.split(separator: ",").map(String.init)
-    methods = names.compactMap(MergingMethod.named)
-    guard methods.count == names.count, !methods.isEmpty else { return nil }
-  }
-
-  var description: String { methods.map(\.name).joined(separator: ",") }
-  var defaultValueDescription: String { description }
 }
 
 extension ParsableCommand {

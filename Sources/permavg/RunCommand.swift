@@ -23,7 +23,7 @@ struct RunCommand: ParsableCommand {
       let session = try Session.create(
         experiment, at: output, in: world, command: "run", dataFolder: machine.data,
         threads: machine.threads)
-      let results = try session.runAll(merging: merging.method.methods)
+      let results = try session.runAll(merging: merging.chains)
       session.printTable(results)
     }
   }

@@ -1,5 +1,3 @@
-import Merging
-
 extension Report {
   /// The curves of everything that learned.
   var learningSection: HTMLPage.Section? {
@@ -39,8 +37,6 @@ extension Report {
     }
     return lines("member", "members", Palette.member)
       + lines("student", "students", Palette.student)
-      + MergingMethod.all.flatMap {
-        lines($0.name, "merged by \($0.name)", Palette.merged)
-      }
+      + log.mergingStages.flatMap { lines($0, "merged by \($0)", Palette.merged) }
   }
 }

@@ -27,13 +27,7 @@ extension Session {
           Probabilities(logits: $0, classes: experiment.architecture.outputs)
         })
 
-      // Methods in their own order first, then whatever else lies there.
-      let known = MergingMethod.all.map(\.name)
-      let merged = folder.mergedNames().sorted { a, b in
-        let (i, j) = (known.firstIndex { a.hasPrefix($0) }, known.firstIndex { b.hasPrefix($0) })
-        return (i ?? known.count, a) < (j ?? known.count, b)
-      }
-      for name in merged {
+      for name in folder.mergedNames() {
         let file = RunFolder.mergedName(name)
         let network = try folder.readNetwork(file, for: experiment)
         rows.append(try row(.merged, name, try logits(of: network, file), file: file))
@@ -115,9 +109,11 @@ extension Session {
   ) throws -> [Results.Line] {
     guard members.count > 1 else { return [] }
     var ends: [(alignment: String, network: Network)] = [("naive", members[1])]
-    for method in MergingMethod.all {
-      if let permutations = try folder.readPermutations(method: method.name, for: experiment) {
-        ends.append((method.name, members[1].permuted(by: permutations[1])))
+    for name in folder.mergedNames() {
+      if let permutations = try folder.readPermutations(method: name, for: experiment) {
+        // Lined up with member 0, which some methods reorder too.
+        let relative = zip(permutations[0], permutations[1]).map { $0.inverse.after($1) }
+        ends.append((name, members[1].permuted(by: relative)))
       }
     }
     let images = Array(try validationSplit().training.prefix(10_000))

@@ -112,6 +112,18 @@ public func concurrently(_ count: Int, threads: Int, _ body: @Sendable (Int) -> 
   }
 }
 
+/// What `body` gives for every index below `count`, computed on up to `threads` threads, in order.
+public func concurrentMap<Result: Sendable>(
+  _ count: Int, threads: Int, _ body: @Sendable (Int) -> Result
+) -> [Result] {
+  let results = Mutex([Result?](repeating: nil, count: count))
+  concurrently(count, threads: threads) { index in
+    let result = body(index)
+    results.withLock { $0[index] = result }
+  }
+  return results.withLock { $0.compactMap(\.self) }
+}
+
 private func gemm(
   _ a: MatrixView, _ b: MatrixView, into c: MutableMatrixView, scale: Float, keep: Float
 ) {

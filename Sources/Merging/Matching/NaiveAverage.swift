@@ -1,7 +1,7 @@
 import Networks
 
 extension MergingMethod {
-  static let naive = MergingMethod(
+  public static let naive = MergingMethod(
     name: "naive", summary: "the mean of the weights as they are"
   ) { _ in NaiveAverage() }
 }
@@ -14,9 +14,7 @@ public struct NaiveAverage: Merger {
   /// The naive average.
   public init() {}
 
-  public func merge(_ members: [Network], in context: MergeContext) throws -> MergeResult {
-    let architecture = try requireOneArchitecture(members)
-    let average = Network(architecture, parameters: mean(of: members.map(\.parameters)))
-    return MergeResult(variants: [MergedVariant(network: average)])
+  public func apply(to merge: inout Merge, in context: MergeContext) throws {
+    merge = try Merge(merge.members)
   }
 }

@@ -1,0 +1,80 @@
+import Networks
+
+extension MergingMethod {
+  public static let mergeMany = MergingMethod(
+    name: "mergemany",
+    summary: "the mean after matching each member's units to the mean of the others, in turn"
+  ) { MergeMany($0.matching) }
+}
+
+/// How units are matched.
+public struct MatchingSettings: Codable, Equatable, Sendable {
+  /// How often MergeMany starts anew, with the members in other orders; the best is kept.
+  public var restarts: Int
+
+  /// Settings of matching.
+  public init(restarts: Int) { self.restarts = restarts }
+}
+
+/// Git Re-Basin's MergeMany (Ainsworth, Hayase & Srinivasa 2023, algorithm 3), from several starts.
+///
+/// Sweeps over the members in random order and matches each to the mean of all others, until a sweep brings no member
+/// nearer. No member is the reference. Of the restarts the one is kept whose members lie nearest to their mean.
+public struct MergeMany: Merger {
+  public let settings: MatchingSettings
+
+  /// The method with its settings.
+  public init(_ settings: MatchingSettings) { self.settings = settings }
+
+  public func apply(to merge: inout Merge, in context: MergeContext) throws {
+    guard merge.members.count > 1 else { return merge.align(by: merge.permutations) }
+    let aligned = merge.alignedMembers
+    let matcher = WeightMatcher(merge.architecture)
+    let seed = context.seed
+    let attempts = concurrentMap(settings.restarts, threads: context.threads) { restart in
+      var random = RandomStream(seed: seed, "merge many", restart)
+      return Self.lineUp(aligned, matcher, random: &random)
+    }
+    // The first of equals, so that the answer is one.
+    var best = attempts[0]
+    for attempt in attempts.dropFirst() where attempt.similarity > best.similarity {
+      best = attempt
+    }
+    merge.align(
+      by: zip(best.permutations, merge.permutations).map { found, start in
+        zip(found, start).map { $0.after($1) }
+      })
+  }
+
+  /// Permutations of every member, and ‖Σ_m π_m(θ_m)‖², which grows as the members' distance from their mean falls.
+  private static func lineUp(
+    _ members: [Network], _ matcher: WeightMatcher, random: inout RandomStream
+  ) -> (permutations: [[Permutation]], similarity: Double) {
+    var placed = members
+    var permutations = members.map { $0.architecture.hiddenWidths.map(Permutation.identity) }
+    var others = members[0]
+    for _ in 0..<100 {
+      var isImproved = false
+      for member in random.permutation(of: members.count) {
+        others.parameters = sum(of: placed, leavingOut: member)
+        let found = matcher.match(placed[member], to: others, random: &random)
+        guard found.contains(where: { $0.fixedPoints < $0.count }) else { continue }
+        placed[member] = placed[member].permuted(by: found)
+        permutations[member] = zip(found, permutations[member]).map { $0.after($1) }
+        isImproved = true
+      }
+      if !isImproved { break }
+    }
+    let total = sum(of: placed, leavingOut: nil)
+    return (permutations, total.reduce(0) { $0 + Double($1) * Double($1) })
+  }
+
+  /// The sum of networks' parameters; matching to it is matching to their mean.
+  private static func sum(of networks: [Network], leavingOut left: Int?) -> [Float] {
+    var result = [Float](repeating: 0, count: networks[0].parameters.count)
+    for (number, network) in networks.enumerated() where number != left {
+      accumulate(network.parameters, into: &result)
+    }
+    return result
+  }
+}

@@ -36,11 +36,22 @@ public enum Recipe: String, Codable, Sendable, CaseIterable {
       merging: MergeSettings(
         matching: MatchingSettings(restarts: 4),
         permAVG: PermAVGSettings(
-          epochs: 20, learningRate: 0.1, schedule: schedule,
-          sinkhorn: SinkhornSettings(
-            temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-4))),
+          epochs: 20, learningRate: 0.1, schedule: schedule, sinkhorn: .thesis),
+        learning: PermAVGSettings(
+          epochs: 5, learningRate: 0.1, schedule: .cosine, sinkhorn: .thesis,
+          unitLearningRate: 0.01),
+        unitWeights: WeightedAverageSettings(epochs: 5, learningRate: 0.01, schedule: .cosine),
+        fineTuning: FineTuneSettings(
+          epochs: 5, learningRate: 0.1, schedule: .cosine, momentum: 0.9, weightDecay: 1e-5)),
       students: 1,
       distillation: DistillationSettings(alpha: 0.5, temperature: 3, targets: .logits))
+  }
+}
+
+extension SinkhornSettings {
+  /// Not in the thesis: the tolerance, at which it stops before its 100 iterations.
+  fileprivate static var thesis: SinkhornSettings {
+    SinkhornSettings(temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-4)
   }
 }
 

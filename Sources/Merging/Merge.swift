@@ -72,16 +72,24 @@ public struct Merge: Sendable {
   ///
   /// - Parameters:
   ///   - matrices: doubly stochastic [m][l], of the members as they were given.
-  ///   - network: the members' mean after them, or what else was learned with them.
-  public mutating func mix(by matrices: [[Matrix]], into network: Network) {
+  ///   - network: the members' mean after them, and after what else was learned.
+  ///   - average: the mean of members that are permuted exactly, with what else was learned.
+  public mutating func mix(
+    by matrices: [[Matrix]], into network: Network,
+    average: ([Network]) -> Network
+  ) {
     align(by: matrices.map { $0.map(maximumAssignment) })
-    hardNetwork = self.network
+    hardNetwork = average(alignedMembers)
     softPermutations = matrices
     self.network = network
   }
 
-  /// Keeps the permutations nearest to the soft ones alone, and the mean by them.
-  public mutating func harden() { align(by: permutations) }
+  /// Keeps the network of the permutations nearest to soft ones alone.
+  public mutating func harden() {
+    guard let hardNetwork else { return }
+    softPermutations = nil
+    replaceNetwork(by: hardNetwork)
+  }
 
   /// Takes a better network for the members as they are lined up.
   public mutating func replaceNetwork(by network: Network) {
@@ -109,18 +117,4 @@ public struct MergedVariant: Sendable {
     self.suffix = suffix
     self.network = network
   }
-}
-
-/// What one epoch of learning a merge came to.
-public struct MergeEpoch: Codable, Equatable, Sendable {
-  /// From 1.
-  public let epoch: Int
-  /// The merged network's mean training loss in nats, each batch before its own step.
-  public let loss: Double
-  /// The merged network's accuracy on the training batches, each before its own step.
-  public let accuracy: Double
-  /// The accuracy on held-out images after the epoch; nil without a validation split.
-  public let validationAccuracy: Double?
-  /// The mean over rows of the largest entry of the learned matrices: 1 for permutations.
-  public let sharpness: Double
 }

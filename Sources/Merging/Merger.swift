@@ -31,6 +31,9 @@ public struct MergeContext {
   /// Batches of training data; nil if the step has to do without.
   public var batches: (any BatchSource)?
 
+  /// Gives batches with the ensemble's predictions at a temperature as soft targets; nil without data.
+  public var taughtBatches: ((_ temperature: Float) throws -> any BatchSource)?
+
   /// The seed of whatever the step draws.
   public var seed: UInt64
 
@@ -45,10 +48,13 @@ public struct MergeContext {
 
   /// A context.
   public init(
-    batches: (any BatchSource)? = nil, seed: UInt64 = 1, threads: Int = 1,
+    batches: (any BatchSource)? = nil,
+    taughtBatches: ((_ temperature: Float) throws -> any BatchSource)? = nil, seed: UInt64 = 1,
+    threads: Int = 1,
     onStep: @escaping (Int, Int) -> Void = { _, _ in }, validate: ((Network) -> Double)? = nil
   ) {
     self.batches = batches
+    self.taughtBatches = taughtBatches
     self.seed = seed
     self.threads = threads
     self.onStep = onStep

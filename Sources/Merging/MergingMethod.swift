@@ -31,7 +31,8 @@ public struct MergingMethod: Sendable {
 
   /// Every method, in the order they are listed in.
   public static let all = [
-    naive, weightMatching, mergeMany, permavg, harden,
+    naive, weightMatching, mergeMany, permavg, permavgLabels, permavgEnsemble, permavgBoth,
+    harden, unitWeights, unitWeightsEnsemble, unitWeightsBoth, fineTune, fineTuneBoth,
   ]
 
   /// The method of a name.
@@ -46,9 +47,20 @@ public struct MergeSettings: Codable, Equatable, Sendable {
   public var matching: MatchingSettings
   public var permAVG: PermAVGSettings
 
+  /// Of `permavg-labels`, `permavg-ensemble` and `permavg-both`.
+  public var learning: PermAVGSettings
+  public var unitWeights: WeightedAverageSettings
+  public var fineTuning: FineTuneSettings
+
   /// Settings of the methods.
-  public init(matching: MatchingSettings, permAVG: PermAVGSettings) {
+  public init(
+    matching: MatchingSettings, permAVG: PermAVGSettings, learning: PermAVGSettings,
+    unitWeights: WeightedAverageSettings, fineTuning: FineTuneSettings
+  ) {
     self.matching = matching
     self.permAVG = permAVG
+    self.learning = learning
+    self.unitWeights = unitWeights
+    self.fineTuning = fineTuning
   }
 }

@@ -43,6 +43,31 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return Float(radius * cos(2 * Double.pi * Double(next() &>> 11) * 0x1p-53))
   }
 
+  /// A number of the gamma distribution of a shape and scale 1 (Marsaglia & Tsang 2000).
+  public mutating func gamma(shape: Float) -> Float {
+    guard shape >= 1 else {
+      // The power that Marsaglia & Tsang give for shapes below one.
+      let boosted = gamma(shape: shape + 1)
+      return boosted * powf(1 - uniform(), 1 / shape)
+    }
+    let d = shape - 1 / 3
+    let c = 1 / (9 * d).squareRoot()
+    while true {
+      let x = normal()
+      let root = 1 + c * x
+      guard root > 0 else { continue }
+      let v = root * root * root
+      if logf(1 - uniform()) < x * x / 2 + d - d * v + d * logf(v) { return d * v }
+    }
+  }
+
+  /// Shares of a symmetric Dirichlet distribution; they sum to one but for rounding.
+  public mutating func dirichlet(_ count: Int, concentration: Float) -> [Float] {
+    let values = (0..<count).map { _ in gamma(shape: concentration) }
+    let sum = values.reduce(0, +)
+    return sum > 0 ? values.map { $0 / sum } : values.map { _ in 1 / Float(count) }
+  }
+
   /// A uniform integer below `bound`, without bias (Lemire 2019).
   public mutating func integer(below bound: Int) -> Int {
     let bound = UInt64(bound)

@@ -33,45 +33,31 @@ public struct Trainer {
   public func train(
     _ network: inout Network, on batches: some BatchSource, minimizing loss: some Loss
   ) throws -> [EpochRecord] {
-    var batches = batches
     let capacity = min(batches.batchSize, batches.sampleCount)
-    var batch = Batch(capacity: capacity, features: batches.features)
     var workspace = Workspace(network.architecture, capacity: capacity, threads: threads)
     var gradient = [Float](repeating: 0, count: network.parameters.count)
     var optimizer = SGD(
       count: network.parameters.count, momentum: settings.momentum,
       weightDecay: settings.weightDecay)
-    let total = settings.epochs * batches.batchesPerEpoch
-    var step = 0
     var records: [EpochRecord] = []
-
-    for epoch in stride(from: 1, through: settings.epochs, by: 1) {
-      batches.startEpoch(epoch)
-      var lossSum = 0.0
-      var correct = 0
-      for index in 0..<batches.batchesPerEpoch {
-        batches.fill(&batch, with: index)
-        network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-        let value = loss.evaluate(batch, workspace: &workspace)
-        network.backward(
-          batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
-        optimizer.step(
-          &network.parameters, gradient: gradient,
-          learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total),
-          threads: threads)
-        lossSum += value.loss * Double(batch.count)
-        correct += value.correct
-        step += 1
-        onBatch(step, total)
-      }
-      let samples = Double(batches.sampleCount)
-      guard lossSum.isFinite, network.isFinite else {
+    try learn(from: batches, epochs: settings.epochs, onStep: onBatch) { batch, step, total in
+      network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+      let value = loss.evaluate(batch, workspace: &workspace)
+      network.backward(
+        batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
+      optimizer.step(
+        &network.parameters, gradient: gradient,
+        learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total),
+        threads: threads)
+      return value
+    } endEpoch: { epoch, averages in
+      guard averages.loss.isFinite, network.isFinite else {
         throw DivergenceError(
           subject: subject, epoch: epoch, learningRate: settings.learningRate)
       }
       records.append(
         EpochRecord(
-          epoch: epoch, loss: lossSum / samples, accuracy: Double(correct) / samples,
+          epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
           validationAccuracy: validate?(network)))
     }
     return records

@@ -78,7 +78,7 @@ import Testing
     var learner = PermutationLearner(
       fixture.members, architecture: fixture.architecture, settings: Self.exact(),
       batchSize: fixture.batch.count, threads: 1, logits: try fixture.matrices("X."))
-    let before = learner.step(fixture.batch, learningRate: 0.02).loss
+    let before = learner.step(fixture.batch, factor: 0.2).loss
     let after = learner.computeGradients(fixture.batch).loss
     #expect(after < before)
     #expect((0...1).contains(learner.sharpness))
@@ -115,9 +115,9 @@ import Testing
     #expect(hardened() != inverses)
     let sharpness = learner.sharpness
     let batch = RandomBatches(labelledBy: original, count: 512, seed: 6).whole
-    let first = learner.step(batch, learningRate: 0.1).loss
+    let first = learner.step(batch, factor: 1).loss
     var last = first
-    for _ in 0..<200 { last = learner.step(batch, learningRate: 0.1).loss }
+    for _ in 0..<200 { last = learner.step(batch, factor: 1).loss }
     #expect(last < first / 2)
     #expect(learner.sharpness > sharpness)
     #expect(hardened() == inverses)

@@ -13,21 +13,25 @@ extension Session {
   public func merge(_ members: [Network]? = nil, by chains: [MergeChain]) throws {
     _ = try data()
     _ = try onRoot {
-      var runner = try MergeRunner(
-        try members ?? folder.readMembers(for: experiment), settings: experiment.merging)
-      for chain in chains { try merge(by: chain, with: &runner) }
+      let members = try members ?? folder.readMembers(for: experiment)
+      var runner = try MergeRunner(members, settings: experiment.merging)
+      let teacher = MergingTeacher(self, members: members)
+      for chain in chains { try merge(by: chain, with: &runner, teacher) }
       try folder.writeJSON(experiment, "experiment.json")
       // They were of what is no longer there.
       try folder.remove("results.json")
     }
   }
 
-  private func merge(by chain: MergeChain, with runner: inout MergeRunner) throws {
+  private func merge(
+    by chain: MergeChain, with runner: inout MergeRunner, _ teacher: MergingTeacher
+  ) throws {
     let progress = self.progress(
       "merging \(counted(experiment.members, "member")) by \(chain)")
     let outcome = try runner.run(chain) { method in
       MergeContext(
         batches: try batches(for: "merge \(method.name)", threads: threads),
+        taughtBatches: { try teacher.batches(for: method, temperature: $0) },
         seed: experiment.seed, threads: threads,
         onStep: { progress.update($0, of: $1) }, validate: try validator(threads: threads))
     }

@@ -7,6 +7,20 @@ extension MergingMethod {
     name: "permavg",
     summary: "the mean after permutations learned by Sinkhorn and gradient descent", needsData: true
   ) { PermAVG($0.permAVG) }
+
+  public static let permavgLabels = MergingMethod(
+    name: "permavg-labels",
+    summary: "permavg from the labels, with learned weights of each unit", needsData: true
+  ) { PermAVG($0.learning, objective: .labels, name: "permavg-labels") }
+
+  public static let permavgEnsemble = MergingMethod(
+    name: "permavg-ensemble",
+    summary: "the same from the ensemble's predictions, without labels", needsData: true
+  ) { PermAVG($0.learning, objective: .ensemble, name: "permavg-ensemble") }
+
+  public static let permavgBoth = MergingMethod(
+    name: "permavg-both", summary: "the same from labels and predictions", needsData: true
+  ) { PermAVG($0.learning, objective: .both, name: "permavg-both") }
 }
 
 /// How PermAVG learns.
@@ -18,20 +32,34 @@ public struct PermAVGSettings: Codable, Equatable, Sendable {
   public var schedule: LearningRateSchedule
   public var sinkhorn: SinkhornSettings
 
-  /// How much of a unit is in its own place at the start, if a step before has lined the members up: above 0 and
-  /// below 1.
+  /// How much of a unit is in its own place at the start, if a step before has lined the members up:
+  /// above 0 and below 1.
   public var alignedShare: Float
+
+  /// Adam's rate on the weights that each unit gives the members; nil for equal ones.
+  public var unitLearningRate: Float?
+
+  /// The temperature at the end, which is come to from the first one by equal factors; nil to keep that.
+  public var finalTemperature: Float?
+
+  /// The concentration of the Dirichlet distribution that each step draws the members' shares in the
+  /// mean from; nil for equal shares.
+  public var dirichlet: Float?
 
   /// Settings of the method.
   public init(
     epochs: Int, learningRate: Float, schedule: LearningRateSchedule, sinkhorn: SinkhornSettings,
-    alignedShare: Float = 0.9
+    alignedShare: Float = 0.9, unitLearningRate: Float? = nil, finalTemperature: Float? = nil,
+    dirichlet: Float? = nil
   ) {
     self.epochs = epochs
     self.learningRate = learningRate
     self.schedule = schedule
     self.sinkhorn = sinkhorn
     self.alignedShare = alignedShare
+    self.unitLearningRate = unitLearningRate
+    self.finalTemperature = finalTemperature
+    self.dirichlet = dirichlet
   }
 }
 
@@ -39,19 +67,30 @@ public struct PermAVGSettings: Codable, Equatable, Sendable {
 ///
 /// Each member but the first has a matrix of logits X for each hidden layer, and
 /// P = Sinkhorn(exp(X/τ) + ε); the members stay as they are, and Adam changes X to lower the training
-/// loss of the merged network. X starts as the identity, as in the thesis, or near the permutations that a
-/// step before has found. The variants are the merge by the soft matrices, and the one by the permutations nearest to
-/// them (linear assignment).
+/// loss of the merged network. X starts as the identity, as in the thesis, or near the permutations that
+/// a step before has found. The variants are the merge by the soft matrices, and the one by the
+/// permutations nearest to them (linear assignment).
+///
+/// Past the thesis: each unit of the merged network may learn its own weights of the members; the loss may be the divergence from the ensemble instead of the
+/// labels'; τ may anneal; and each step may draw the members' shares.
 public struct PermAVG: Merger {
   public let settings: PermAVGSettings
+  public let objective: MergeObjective
+
+  /// As the user called it.
+  public let name: String
 
   /// The method with its settings.
-  public init(_ settings: PermAVGSettings) { self.settings = settings }
+  public init(
+    _ settings: PermAVGSettings, objective: MergeObjective = .labels, name: String = "permavg"
+  ) {
+    self.settings = settings
+    self.objective = objective
+    self.name = name
+  }
 
   public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    guard let batches = context.batches else {
-      throw MergeError("permavg learns from training data, and there is none")
-    }
+    let (batches, loss) = try objective.lesson(in: context, for: name)
     let architecture = merge.architecture
     // Members that are lined up already start near the identity, others at the thesis' X = I.
     let start = merge.isAligned ? merge.permutations : nil
@@ -60,17 +99,19 @@ public struct PermAVG: Merger {
       members, architecture: architecture, settings: settings,
       batchSize: min(batches.batchSize, batches.sampleCount), threads: context.threads,
       logits: start == nil ? nil : alignedLogits(architecture, count: members.count - 1))
-    merge.history = try learn(&learner, from: batches, context)
+    learner.loss = loss
+    merge.history = try learn(with: &learner, from: batches, context)
 
     let identity = architecture.hiddenWidths.map { Matrix.identity($0) }
     var matrices = [identity] + learner.permutations
     if let start {
       matrices = zip(matrices, start).map { zip($0, $1).map(mixing(_:after:)) }
     }
-    merge.mix(by: matrices, into: learner.network)
+    merge.mix(by: matrices, into: learner.network) { learner.average(of: $0) }
   }
 
-  /// c I, with c such that each unit starts with a share of ``PermAVGSettings/alignedShare`` in its own place.
+  /// c I, with c such that each unit starts with a share of ``PermAVGSettings/alignedShare`` in its own
+  /// place.
   private func alignedLogits(_ architecture: Architecture, count: Int) -> [[Matrix]] {
     let share = settings.alignedShare
     let layer = architecture.hiddenWidths.map { width in
@@ -95,38 +136,26 @@ public struct PermAVG: Merger {
   }
 
   private func learn(
-    _ learner: inout PermutationLearner, from source: some BatchSource, _ context: MergeContext
+    with learner: inout PermutationLearner, from batches: some BatchSource, _ context: MergeContext
   ) throws -> [MergeEpoch] {
-    var batches = source
-    var batch = Batch(
-      capacity: min(batches.batchSize, batches.sampleCount), features: batches.features)
-    let total = settings.epochs * batches.batchesPerEpoch
-    var step = 0
-    var history: [MergeEpoch] = []
-    for epoch in stride(from: 1, through: settings.epochs, by: 1) {
-      batches.startEpoch(epoch)
-      var lossSum = 0.0
-      var correct = 0
-      for index in 0..<batches.batchesPerEpoch {
-        batches.fill(&batch, with: index)
-        let rate = settings.learningRate * settings.schedule.factor(step: step, of: total)
-        let value = learner.step(batch, learningRate: rate)
-        lossSum += value.loss * Double(batch.count)
-        correct += value.correct
-        step += 1
-        context.onStep(step, total)
+    var history = MergeHistory(name, rateOption: "--permavg-learning-rate")
+    var random = RandomStream(seed: context.seed, "\(name) shares")
+    try Networks.learn(from: batches, epochs: settings.epochs, onStep: context.onStep) {
+      batch, step, total in
+      if let final = settings.finalTemperature {
+        let start = settings.sinkhorn.temperature
+        learner.temperature = start * powf(final / start, Float(step) / Float(max(total - 1, 1)))
       }
-      let samples = Double(batches.sampleCount)
-      guard lossSum.isFinite, learner.network.isFinite else {
-        throw MergeError(
-          "permavg: the loss became infinite or NaN in epoch \(epoch) at learning rate"
-            + " \(settings.learningRate); try a smaller --permavg-learning-rate")
+      if let concentration = settings.dirichlet {
+        learner.drawShares(concentration: concentration, from: &random)
       }
-      history.append(
-        MergeEpoch(
-          epoch: epoch, loss: lossSum / samples, accuracy: Double(correct) / samples,
-          validationAccuracy: context.validate?(learner.network), sharpness: learner.sharpness))
+      return learner.step(batch, factor: settings.schedule.factor(step: step, of: total))
+    } endEpoch: { epoch, averages in
+      learner.shareEqually()
+      try history.append(
+        epoch, averages, learner.network, context, rate: settings.learningRate,
+        sharpness: learner.sharpness)
     }
-    return history
+    return history.epochs
   }
 }

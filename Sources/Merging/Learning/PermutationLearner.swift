@@ -10,6 +10,10 @@ struct PermutationLearner {
   /// The default is far below the noise of a batch.
   var solverTolerance = 1e-3
 
+  /// What is made small.
+  var loss: any Loss = CrossEntropy()
+
+  private let settings: PermAVGSettings
   private let hiddenCount: Int
   private let threads: Int
   private var average: PermutedAverage
@@ -31,6 +35,7 @@ struct PermutationLearner {
   ) {
     let hidden = architecture.hiddenWidths
     let parallelism = Parallelism.tiled(threads: threads)
+    self.settings = settings
     hiddenCount = hidden.count
     self.threads = threads
     let start = logits ?? members.dropFirst().map { _ in hidden.map(Matrix.identity) }
@@ -38,14 +43,45 @@ struct PermutationLearner {
       start.map { $0.map(\.rows) } == members.dropFirst().map { _ in Array(hidden) },
       "\(members.count) members of \(architecture) were given logits for \(start.map(\.count))")
     learned = start.joined().map { LearnedMatrix(logits: $0, settings: settings.sinkhorn) }
-    average = PermutedAverage(members, architecture: architecture, parallelism: parallelism)
+    average = PermutedAverage(
+      members, architecture: architecture, parallelism: parallelism,
+      unitWeights: settings.unitLearningRate.map { _ in
+        UnitWeights(architecture, members: members.count, threads: threads)
+      })
     workspace = Workspace(architecture, capacity: batchSize, threads: threads)
     gradient = Array(repeating: 0, count: architecture.parameterCount)
     average.merge(permutations)
   }
 
-  /// The merged network of the matrices as they are.
+  /// The merged network of the matrices and weights as they are.
   var network: Network { average.network }
+
+  /// The mean of permuted members, with the units' weights as learned.
+  func average(of permuted: [Network]) -> Network { average.average(of: permuted) }
+
+  /// τ of every matrix.
+  var temperature: Float {
+    get { learned.first?.soft.settings.temperature ?? settings.sinkhorn.temperature }
+    set {
+      guard newValue != temperature else { return }
+      updateEach { _, matrix in matrix.soft.settings.temperature = newValue }
+    }
+  }
+
+  /// Draws the members' shares from a symmetric Dirichlet distribution, for the next step.
+  mutating func drawShares(concentration: Float, from random: inout RandomStream) {
+    average.shares = random.dirichlet(average.members.count, concentration: concentration)
+    average.merge(permutations)
+  }
+
+  /// Gives every member the same share again.
+  mutating func shareEqually() {
+    let equal = [Float](
+      repeating: 1 / Float(average.members.count), count: average.members.count)
+    guard average.shares != equal else { return }
+    average.shares = equal
+    average.merge(permutations)
+  }
 
   /// The matrices P[m − 1][l].
   var permutations: [[Matrix]] {
@@ -64,12 +100,20 @@ struct PermutationLearner {
   /// The gradient of the last batch's loss with respect to each X, in the order of ``permutations``.
   private(set) var logitGradients: [Matrix] = []
 
-  /// Runs the merged network on a batch and moves every X one step of Adam.
-  mutating func step(_ batch: Batch, learningRate: Float) -> LossValue {
+  /// Runs the merged network on a batch and moves every X, and the units' weights, one step of Adam.
+  ///
+  /// - Parameters:
+  ///   - batch: what is learned from.
+  ///   - factor: of the settings' learning rates, at this step.
+  mutating func step(_ batch: Batch, factor: Float) -> LossValue {
     let value = computeGradients(batch)
     let gradients = logitGradients
+    let learningRate = settings.learningRate * factor
     updateEach { index, matrix in
       matrix.move(against: gradients[index], learningRate: learningRate)
+    }
+    if let rate = settings.unitLearningRate {
+      average.stepUnitWeights(learningRate: rate * factor)
     }
     average.merge(permutations)
     return value
@@ -77,15 +121,15 @@ struct PermutationLearner {
 
   /// The loss of the merged network on a batch, and its gradient with respect to every X.
   mutating func computeGradients(_ batch: Batch) -> LossValue {
-    average.network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-    let value = CrossEntropy().evaluate(batch, workspace: &workspace)
-    average.network.backward(
+    let network = average.network
+    network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+    let value = loss.evaluate(batch, workspace: &workspace)
+    network.backward(
       batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
+    average.pullBack(gradient)
     let permutations = permutations
-    let matrixGradients = learned.indices.map { index in
-      average.gradient(
-        member: index / hiddenCount + 1, layer: index % hiddenCount, permutations: permutations,
-        from: gradient)
+    let matrixGradients = (1..<average.members.count).flatMap {
+      average.gradients(member: $0, permutations: permutations, from: gradient)
     }
     let results = Mutex(matrixGradients)
     let (learned, tolerance) = (learned, solverTolerance)

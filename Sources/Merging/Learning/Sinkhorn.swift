@@ -32,7 +32,8 @@ public struct SinkhornSettings: Codable, Equatable, Sendable {
 /// small step of X leaves almost right. Each row of K is divided by its largest exponential, which u
 /// takes back: no logit overflows.
 public struct SoftPermutation: Sendable {
-  public let settings: SinkhornSettings
+  /// How the matrix follows from the logits; call ``normalize()`` after changing it.
+  public var settings: SinkhornSettings
 
   /// X, n × n; call ``normalize()`` after changing it.
   public var logits: Matrix

@@ -48,8 +48,6 @@ public struct Experiment: Codable, Equatable, Sendable {
     try require("validation", validation, in: 0...1_000_000_000)
     try require("epochs", training.epochs, in: 1...1_000_000)
     try require("batch-size", training.batchSize, in: 1...1_000_000)
-    try require("permavg-epochs", merging.permAVG.epochs, in: 0...1_000_000)
-    try require("sinkhorn-iterations", merging.permAVG.sinkhorn.iterations, in: 1...1_000_000)
     try require(
       architecture.parameterCount <= 1 << 30,
       "--architecture \(architecture): has \(architecture.parameterCount) parameters, at most"
@@ -63,13 +61,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     try require(
       training.weightDecay >= 0 && training.weightDecay.isFinite,
       "--weight-decay \(training.weightDecay): expected 0 or more")
-    let permAVG = merging.permAVG
-    try require(
-      permAVG.learningRate > 0 && permAVG.learningRate.isFinite,
-      "--permavg-learning-rate \(permAVG.learningRate): expected a number above 0")
-    try require(
-      (1e-3...1e6).contains(permAVG.sinkhorn.temperature),
-      "--sinkhorn-temperature \(permAVG.sinkhorn.temperature): expected 0.001 to 1000000")
+    try merging.validate()
     try require(
       (0...1).contains(distillation.alpha),
       "--alpha \(distillation.alpha): expected a number from 0 to 1")

@@ -141,9 +141,21 @@ struct MergingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Passes over the training images that permutations are learned in."
+      "Starts of mergemany, of which the best is kept."
+        + " (default: \(defaults.merging.matching.restarts))", valueName: "count"))
+  var restarts: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Passes over the training images of permavg as the thesis has it."
         + " (default: \(defaults.merging.permAVG.epochs))", valueName: "epochs"))
   var permavgEpochs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Passes over the training images of every other method that learns."
+        + " (default: \(defaults.merging.learning.epochs))", valueName: "epochs"))
+  var learningEpochs: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -153,9 +165,40 @@ struct MergingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Adam's base rate on each unit's weights of the members."
+        + " (default: \(defaults.merging.unitWeights.learningRate))", valueName: "rate"))
+  var unitLearningRate: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "SGD's base rate in fine-tune. (default: \(defaults.merging.fineTuning.learningRate))",
+      valueName: "rate"))
+  var fineTuneLearningRate: Float?
+
+  @Option(
+    help: ArgumentHelp(
       "Divides the permutations' logits; smaller is sharper."
         + " (default: \(defaults.merging.permAVG.sinkhorn.temperature))", valueName: "temperature"))
   var sinkhornTemperature: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "The temperature that permavg-labels, -ensemble and -both anneal to. (default: as at the start)",
+      valueName: "temperature"))
+  var finalTemperature: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much of a unit permavg leaves in its place at first, after a method that lined members up."
+        + " (default: \(defaults.merging.permAVG.alignedShare))", valueName: "share"))
+  var alignedShare: Float?
+
+  @Option(
+    help: ArgumentHelp(
+      "Draw the members' shares of each step of permavg-labels, -ensemble and -both from a Dirichlet"
+        + " distribution of this concentration. (default: equal shares)", valueName: "concentration"
+    ))
+  var dirichlet: Float?
 
   @Option(
     help: ArgumentHelp(
@@ -166,25 +209,41 @@ struct MergingOptions: ParsableArguments {
   func validate() throws {
     let isPermAVGSet =
       permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
-      || sinkhornIterations != nil
-    guard
-      !isPermAVGSet
-        || chains.contains(where: { $0.methods.contains { $0.name == MergingMethod.permavg.name } })
-    else {
+      || sinkhornIterations != nil || alignedShare != nil || finalTemperature != nil
+      || dirichlet != nil
+    let isPermAVGRun = chains.contains { chain in
+      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
+    }
+    guard !isPermAVGSet || isPermAVGRun else {
       throw ValidationError(
-        "--permavg-… and --sinkhorn-… are settings of permavg, which --method leaves out")
+        "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
+          + " permavg, which --method leaves out")
     }
   }
 
   func apply(to experiment: inout Experiment) {
-    if let permavgEpochs { experiment.merging.permAVG.epochs = permavgEpochs }
-    if let permavgLearningRate { experiment.merging.permAVG.learningRate = permavgLearningRate }
-    if let sinkhornTemperature {
-      experiment.merging.permAVG.sinkhorn.temperature = sinkhornTemperature
+    var settings = experiment.merging
+    restarts.map { settings.matching.restarts = $0 }
+    permavgEpochs.map { settings.permAVG.epochs = $0 }
+    if let learningEpochs {
+      settings.learning.epochs = learningEpochs
+      settings.unitWeights.epochs = learningEpochs
+      settings.fineTuning.epochs = learningEpochs
     }
-    if let sinkhornIterations {
-      experiment.merging.permAVG.sinkhorn.iterations = sinkhornIterations
+    unitLearningRate.map {
+      settings.learning.unitLearningRate = $0
+      settings.unitWeights.learningRate = $0
     }
+    fineTuneLearningRate.map { settings.fineTuning.learningRate = $0 }
+    finalTemperature.map { settings.learning.finalTemperature = $0 }
+    dirichlet.map { settings.learning.dirichlet = $0 }
+    for path in [\MergeSettings.permAVG, \MergeSettings.learning] {
+      permavgLearningRate.map { settings[keyPath: path].learningRate = $0 }
+      sinkhornTemperature.map { settings[keyPath: path].sinkhorn.temperature = $0 }
+      sinkhornIterations.map { settings[keyPath: path].sinkhorn.iterations = $0 }
+      alignedShare.map { settings[keyPath: path].alignedShare = $0 }
+    }
+    experiment.merging = settings
   }
 }
 

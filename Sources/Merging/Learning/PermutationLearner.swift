@@ -105,6 +105,7 @@ struct PermutationLearner {
   /// - Parameters:
   ///   - batch: what is learned from.
   ///   - factor: of the settings' learning rates, at this step.
+  /// - Returns: the batch's loss before the step.
   mutating func step(_ batch: Batch, factor: Float) -> LossValue {
     let value = computeGradients(batch)
     let gradients = logitGradients

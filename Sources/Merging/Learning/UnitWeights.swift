@@ -180,6 +180,7 @@ struct UnitWeights: Sendable {
   ///   - member: by number.
   ///   - mean: ∂W̄ and ∂b̄.
   ///   - factor: of the member's weights, as last merged.
+  /// - Returns: laid out as the member.
   func memberGradient(_ member: Int, from mean: [Float], factor: Float) -> [Float] {
     var result = [Float](repeating: 0, count: mean.count)
     result.withUnsafeMutableBufferPointer { result in

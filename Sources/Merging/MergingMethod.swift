@@ -31,7 +31,8 @@ public struct MergingMethod: Sendable {
 
   /// Every method, in the order they are listed in.
   public static let all = [
-    naive, weightMatching, mergeMany, permavg, permavgLabels, permavgEnsemble, permavgBoth,
+    naive, weightMatching, mergeMany, straightThrough, permavg, permavgLabels, permavgEnsemble,
+    permavgBoth,
     harden, unitWeights, unitWeightsEnsemble, unitWeightsBoth, fineTune, fineTuneBoth,
   ]
 

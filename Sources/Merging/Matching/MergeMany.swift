@@ -7,15 +7,6 @@ extension MergingMethod {
   ) { MergeMany($0.matching) }
 }
 
-/// How units are matched.
-public struct MatchingSettings: Codable, Equatable, Sendable {
-  /// How often MergeMany starts anew, with the members in other orders; the best is kept.
-  public var restarts: Int
-
-  /// Settings of matching.
-  public init(restarts: Int) { self.restarts = restarts }
-}
-
 /// Git Re-Basin's MergeMany (Ainsworth, Hayase & Srinivasa 2023, algorithm 3), from several starts.
 ///
 /// Sweeps over the members in random order and matches each to the mean of all others, until a sweep brings no member

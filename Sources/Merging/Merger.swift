@@ -34,6 +34,9 @@ public struct MergeContext {
   /// Gives batches with the ensemble's predictions at a temperature as soft targets; nil without data.
   public var taughtBatches: ((_ temperature: Float) throws -> any BatchSource)?
 
+  /// Sums over training data; nil if the step has to do without.
+  public var sums: (any SampleSums)?
+
   /// The seed of whatever the step draws.
   public var seed: UInt64
 
@@ -49,16 +52,31 @@ public struct MergeContext {
   /// A context.
   public init(
     batches: (any BatchSource)? = nil,
-    taughtBatches: ((_ temperature: Float) throws -> any BatchSource)? = nil, seed: UInt64 = 1,
-    threads: Int = 1,
+    taughtBatches: ((_ temperature: Float) throws -> any BatchSource)? = nil,
+    sums: (any SampleSums)? = nil, seed: UInt64 = 1, threads: Int = 1,
     onStep: @escaping (Int, Int) -> Void = { _, _ in }, validate: ((Network) -> Double)? = nil
   ) {
     self.batches = batches
     self.taughtBatches = taughtBatches
+    self.sums = sums
     self.seed = seed
     self.threads = threads
     self.onStep = onStep
     self.validate = validate
+  }
+}
+
+extension MergeContext {
+  /// The training data to sum over.
+  ///
+  /// - Parameter method: what needs it, for the error.
+  /// - Returns: sums over at least one sample.
+  /// - Throws: ``MergeError`` if there is none.
+  func sums(for method: String) throws(MergeError) -> any SampleSums {
+    guard let sums, sums.sampleCount > 0 else {
+      throw MergeError("\(method) needs training data, and there is none")
+    }
+    return sums
   }
 }
 

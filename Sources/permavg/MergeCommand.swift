@@ -5,7 +5,9 @@ struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Merges the members of a run folder into one network, on rank 0.",
-    discussion: "Needs no mpirun: the other ranks would only wait. Settings are kept in the folder."
+    discussion:
+      "Needs no mpirun: other ranks only help with methods that look at the training images, such as"
+      + " repair. Settings are kept in the folder."
   )
 
   @Argument(help: "Run folder with trained members.")

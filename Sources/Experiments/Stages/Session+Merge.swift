@@ -4,7 +4,9 @@ import Networks
 import Training
 
 extension Session {
-  /// Merges the members on rank 0, by one chain of methods after another, while the other ranks sleep.
+  /// Merges the members on rank 0, by one chain of methods after another.
+  ///
+  /// The other ranks sleep, but where a method asks for sums over the training images: those all ranks share.
   ///
   /// - Parameters:
   ///   - members: the members by number, on rank 0; nil to read them from the folder.
@@ -12,11 +14,11 @@ extension Session {
   /// - Throws: `JointFailure`, on every rank.
   public func merge(_ members: [Network]? = nil, by chains: [MergeChain]) throws {
     _ = try data()
-    _ = try onRoot {
+    _ = try onRootWithSums { sums in
       let members = try members ?? folder.readMembers(for: experiment)
       var runner = try MergeRunner(members, settings: experiment.merging)
       let teacher = MergingTeacher(self, members: members)
-      for chain in chains { try merge(by: chain, with: &runner, teacher) }
+      for chain in chains { try merge(by: chain, with: &runner, teacher, sums) }
       try folder.writeJSON(experiment, "experiment.json")
       // They were of what is no longer there.
       try folder.remove("results.json")
@@ -24,14 +26,15 @@ extension Session {
   }
 
   private func merge(
-    by chain: MergeChain, with runner: inout MergeRunner, _ teacher: MergingTeacher
+    by chain: MergeChain, with runner: inout MergeRunner, _ teacher: MergingTeacher,
+    _ sums: SharedSums
   ) throws {
     let progress = self.progress(
       "merging \(counted(experiment.members, "member")) by \(chain)")
     let outcome = try runner.run(chain) { method in
       MergeContext(
         batches: try batches(for: "merge \(method.name)", threads: threads),
-        taughtBatches: { try teacher.batches(for: method, temperature: $0) },
+        taughtBatches: { try teacher.batches(for: method, temperature: $0) }, sums: sums,
         seed: experiment.seed, threads: threads,
         onStep: { progress.update($0, of: $1) }, validate: try validator(threads: threads))
     }

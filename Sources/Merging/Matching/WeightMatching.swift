@@ -34,8 +34,9 @@ public struct WeightMatching: Merger {
 
 /// Finds permutations of a network's hidden units that bring its weights near another's.
 ///
-/// Coordinate descent on ⟨θ_A, π(θ_B)⟩: one hidden layer after another, in random order, is matched by linear
-/// assignment while the others stay, until a sweep over all improves nothing.
+/// Coordinate ascent on scale · ⟨θ_A, π(θ_B)⟩ + Σ_l ⟨C_l, P_l⟩ with some matrices C_l, if there are any: one hidden layer after
+/// another, in random order, is matched by linear assignment while the others stay, until a sweep over all improves
+/// nothing.
 struct WeightMatcher: Sendable {
   let spec: PermutationSpec
   private let identity: [Permutation]
@@ -46,14 +47,25 @@ struct WeightMatcher: Sendable {
   }
 
   /// The permutations that bring `network` nearest to `reference`, a local optimum that holds the identity or better.
+  ///
+  /// - Parameters:
+  ///   - network: whose units are reordered.
+  ///   - reference: whose units they are matched to.
+  ///   - scale: the factor of the weights' similarity, above 0.
+  ///   - extra: for each hidden layer what else a pair is worth, the reference's unit by row; empty for nothing.
+  ///   - random: draws the order of the layers.
+  /// - Returns: one permutation for each hidden layer.
   func match(
-    _ network: Network, to reference: Network, random: inout RandomStream
+    _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
+    random: inout RandomStream
   ) -> [Permutation] {
     var permutations = identity
     for _ in 0..<100 {
       var isImproved = false
       for index in random.permutation(of: spec.groups.count) {
-        let similarity = similarity(of: network, to: reference, permutations, group: index)
+        let similarity = similarity(
+          of: network, to: reference, permutations, group: index, scale: scale,
+          adding: extra.isEmpty ? nil : extra[index])
         let best = maximumAssignment(similarity)
         let (old, new) = (total(similarity, permutations[index]), total(similarity, best))
         guard new > old + 1e-7 * abs(old) else { continue }
@@ -66,20 +78,22 @@ struct WeightMatcher: Sendable {
     return permutations
   }
 
-  /// ⟨unit i of the reference, unit j of the network⟩ over all places of a group, the other groups being permuted.
-  func similarity(
-    of network: Network, to reference: Network, _ permutations: [Permutation], group index: Int
+  /// scale · ⟨unit i of the reference, unit j of the network⟩ over all places of a group, the other groups being
+  /// permuted, and what is to be added.
+  private func similarity(
+    of network: Network, to reference: Network, _ permutations: [Permutation], group index: Int,
+    scale: Float, adding extra: Matrix?
   ) -> Matrix {
     let group = spec.groups[index]
     var others = permutations
     others[index] = identity[index]
     let permuted = network.permuted(by: others)
-    var result = Matrix(rows: group.count, columns: group.count)
+    var result = extra ?? Matrix(rows: group.count, columns: group.count)
     result.withMutableView { result in
       for place in group.places {
         reference.withUnits(of: place) { a in
           permuted.withUnits(of: place) { b in
-            multiply(a, b.transposed, into: result, keep: 1)
+            multiply(a, b.transposed, into: result, scale: scale, keep: 1)
           }
         }
       }

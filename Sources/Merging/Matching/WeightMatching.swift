@@ -49,12 +49,24 @@ struct WeightMatcher: Sendable {
   func match(
     _ network: Network, to reference: Network, random: inout RandomStream
   ) -> [Permutation] {
+    var prices = identity.map { _ in [Double]() }
+    return match(network, to: reference, random: &random, prices: &prices)
+  }
+
+  /// The same, sooner where the network was matched to a similar reference before.
+  ///
+  /// - Parameter prices: those of the units of each layer in the last assignment, empty if there was none.
+  func match(
+    _ network: Network, to reference: Network, random: inout RandomStream,
+    prices: inout [[Double]]
+  ) -> [Permutation] {
     var permutations = identity
     for _ in 0..<100 {
       var isImproved = false
       for index in random.permutation(of: spec.groups.count) {
         let similarity = similarity(of: network, to: reference, permutations, group: index)
-        let best = maximumAssignment(similarity)
+        let best = maximumAssignment(
+          similarity, near: permutations[index], prices: &prices[index])
         let (old, new) = (total(similarity, permutations[index]), total(similarity, best))
         guard new > old + 1e-7 * abs(old) else { continue }
         permutations[index] = best

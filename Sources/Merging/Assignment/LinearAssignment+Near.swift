@@ -1,4 +1,5 @@
 import Networks
+import RealModule
 
 /// The assignment of ``maximumAssignment(_:)``, found sooner from that of a matrix that was similar.
 ///
@@ -24,6 +25,10 @@ func maximumAssignment(
 
 extension LinearAssignment {
   init(solving matrix: Matrix, near earlier: [Int], prices: [Double]) {
+    precondition(prices.count == matrix.rows && earlier.count == matrix.rows)
+    // Zero for a finite x, NaN for others.
+    let check = matrix.elements.reduce(0) { Relaxed.sum($0, $1 - $1) }
+    precondition(check == 0, "a similarity that is not finite")
     self.init(of: matrix, prices: prices)
     keep(earlier)
     bid()

@@ -53,9 +53,8 @@ struct WeightMatcher: Sendable {
     return match(network, to: reference, random: &random, prices: &prices)
   }
 
-  /// The same, sooner where the network was matched to a similar reference before.
-  ///
-  /// - Parameter prices: those of the units of each layer in the last assignment, empty if there was none.
+  /// The same, sooner where the network was matched to a similar reference before: `prices` are those of the units
+  /// of each layer in the last assignment, empty if there was none.
   func match(
     _ network: Network, to reference: Network, random: inout RandomStream,
     prices: inout [[Double]]

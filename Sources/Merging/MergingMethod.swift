@@ -17,7 +17,7 @@ public struct MergingMethod: Sendable {
   /// - Parameters:
   ///   - name: as the command line and the run folder spell it; lower case letters and hyphens.
   ///   - summary: one line about it.
-  ///   - needsData: whether it can do without training data.
+  ///   - needsData: whether it cannot do without training data.
   ///   - make: gives the merger for some settings.
   public init(
     name: String, summary: String, needsData: Bool = false,
@@ -31,9 +31,18 @@ public struct MergingMethod: Sendable {
 
   /// Every method, in the order they are listed in.
   public static let all = [
-    naive, weightMatching, mergeMany, straightThrough, permavg, permavgLabels, permavgEnsemble,
-    permavgBoth,
-    harden, unitWeights, unitWeightsEnsemble, unitWeightsBoth, fineTune, fineTuneBoth,
+    // Matching
+    naive, weightMatching, mergeMany, activationMatching, weightActivationMatching,
+    straightThrough, c2m3,
+    // Learning
+    permavg, permavgLabels, permavgEnsemble, permavgBoth, harden,
+    unitWeights, unitWeightsEnsemble, unitWeightsBoth,
+    // Correction
+    repair, rescale, refitHead, leastSquares,
+    // Selection, which is no averaging
+    neuronSelection, greedySoup,
+    // Controls
+    bestMember, fineTune, fineTuneBoth,
   ]
 
   /// The method of a name.

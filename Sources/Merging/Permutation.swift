@@ -37,6 +37,9 @@ public struct Permutation: Hashable, Sendable {
     Permutation(indices.map { other.indices[$0] })
   }
 
+  /// Values of the units in their new places: place i has what was at `indices[i]`.
+  func reordering<Value>(_ values: [Value]) -> [Value] { indices.map { values[$0] } }
+
   /// P, with a one in each row and column.
   public var matrix: Matrix {
     var result = Matrix(rows: count, columns: count)

@@ -44,6 +44,14 @@ extension Network {
   /// - Parameter permutations: one for each hidden layer, in order.
   /// - Returns: the permuted network.
   public func permuted(by permutations: [Permutation]) -> Network {
+    permuted(by: permutations, axes: 0...1)
+  }
+
+  /// The network with the units along some axes of its tensors reordered: P_l W_l and P_l b_l for axis 0, W_l P_{l−1}ᵀ
+  /// for axis 1.
+  ///
+  /// It computes another function unless both are.
+  func permuted(by permutations: [Permutation], axes: ClosedRange<Int>) -> Network {
     precondition(
       permutations.map(\.count) == Array(architecture.hiddenWidths),
       "\(architecture) was given permutations of \(permutations.map(\.count))")
@@ -51,10 +59,10 @@ extension Network {
     let identity = permutations.map { $0.fixedPoints == $0.count }
     for tensor in architecture.tensors {
       // Of each axis, where its entries come from; nil for where they are.
-      let sources = tensor.dimensions.map { dimension -> [Int]? in
-        guard permutations.indices.contains(dimension - 1), !identity[dimension - 1] else {
-          return nil
-        }
+      let sources = tensor.dimensions.enumerated().map { axis, dimension -> [Int]? in
+        guard axes.contains(axis), permutations.indices.contains(dimension - 1),
+          !identity[dimension - 1]
+        else { return nil }
         return permutations[dimension - 1].indices
       }
       guard sources.contains(where: { $0 != nil }) else { continue }

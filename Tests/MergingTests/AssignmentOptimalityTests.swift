@@ -56,6 +56,32 @@ import Testing
     #expect(maximumAssignment(similarity).indices == referenceAssignment(similarity))
   }
 
+  @Test(arguments: Kind.allCases, [1, 7, 40, 150])
+  func `an assignment that starts from a similar one is optimal too`(kind: Kind, n: Int) {
+    var random = RandomStream(seed: 5, "similar", n)
+    var similarity = matrix(kind, n, seed: 0)
+    var earlier = Permutation.identity(n)
+    var prices: [Double] = []
+    // From nothing, from the same matrix, from ones that change little, and from another altogether.
+    for change in [0, 0, 0.01, 0.1, 1] as [Float] {
+      let scale = change * (similarity.elements.map(abs).max() ?? 0)
+      for i in similarity.elements.indices { similarity.elements[i] += scale * random.normal() }
+      let assignment = LinearAssignment(solving: similarity)
+      earlier = maximumAssignment(similarity, near: earlier, prices: &prices)
+      let tolerance = Double(2 * n) * slackness(similarity, assignment)
+      let expected = total(similarity, assignment.columnOfRow)
+      #expect(abs(total(similarity, earlier.indices) - expected) <= tolerance, "\(change)")
+    }
+  }
+
+  @Test func `an assignment that starts from a similar one does not take a NaN either`() async {
+    await #expect(processExitsWith: .failure) {
+      var prices = [1.0, 2]
+      let similarity = Matrix(rows: 2, columns: 2, elements: [0, 1, .nan, 0])
+      _ = maximumAssignment(similarity, near: .identity(2), prices: &prices)
+    }
+  }
+
   @Test(arguments: [63, 64, 65, 200, 300])
   func `equal similarities give the identity at sizes beyond a shortlist`(n: Int) {
     for value in [Float(0), -3.5, 1e30] {

@@ -46,16 +46,21 @@ struct LinearAssignment {
   var shortlists: Shortlists
 
   init(solving matrix: Matrix) {
+    self.init(of: matrix, prices: Array(repeating: 0, count: matrix.rows))
+    reduceColumns()
+    bid()
+    augment()
+  }
+
+  /// A matching of nothing yet.
+  init(of matrix: Matrix, prices: [Double]) {
     n = matrix.rows
     precondition(matrix.columns == n, "an assignment of \(n) rows to \(matrix.columns)")
     similarity = matrix.elements
     columnOfRow = Array(repeating: -1, count: n)
     rowOfColumn = Array(repeating: -1, count: n)
-    prices = Array(repeating: 0, count: n)
+    self.prices = prices
     shortlists = Shortlists(n: n)
-    reduceColumns()
-    bid()
-    augment()
   }
 
   func worth(of column: Int, to row: Int) -> Double {

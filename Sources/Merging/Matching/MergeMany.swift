@@ -43,29 +43,34 @@ public struct MergeMany: Merger {
   ) -> (permutations: [[Permutation]], similarity: Double) {
     var placed = members
     var permutations = members.map { $0.architecture.hiddenWidths.map(Permutation.identity) }
+    var prices = permutations.map { $0.map { _ in [Double]() } }
     var others = members[0]
     for _ in 0..<100 {
+      // Kept up to date within a sweep, and added anew for each, so that rounding does not pile up.
+      var total = sum(of: placed)
       var isImproved = false
       for member in random.permutation(of: members.count) {
-        others.parameters = sum(of: placed, leavingOut: member)
-        let found = matcher.match(placed[member], to: others, random: &random)
+        // Matching to the sum of the others is matching to their mean.
+        others.parameters = total
+        accumulate(placed[member].parameters, scale: -1, into: &others.parameters)
+        let found = matcher.match(
+          placed[member], to: others, random: &random, prices: &prices[member])
         guard found.contains(where: { $0.fixedPoints < $0.count }) else { continue }
         placed[member] = placed[member].permuted(by: found)
         permutations[member] = zip(found, permutations[member]).map { $0.after($1) }
+        prices[member] = zip(found, prices[member]).map { $0.reordering($1) }
+        total = others.parameters
+        accumulate(placed[member].parameters, into: &total)
         isImproved = true
       }
       if !isImproved { break }
     }
-    let total = sum(of: placed, leavingOut: nil)
-    return (permutations, total.reduce(0) { $0 + Double($1) * Double($1) })
+    return (permutations, sum(of: placed).reduce(0) { $0 + Double($1) * Double($1) })
   }
 
-  /// The sum of networks' parameters; matching to it is matching to their mean.
-  private static func sum(of networks: [Network], leavingOut left: Int?) -> [Float] {
-    var result = [Float](repeating: 0, count: networks[0].parameters.count)
-    for (number, network) in networks.enumerated() where number != left {
-      accumulate(network.parameters, into: &result)
-    }
+  private static func sum(of networks: [Network]) -> [Float] {
+    var result = networks[0].parameters
+    for network in networks.dropFirst() { accumulate(network.parameters, into: &result) }
     return result
   }
 }

@@ -59,6 +59,17 @@ struct WeightMatcher: Sendable {
     _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
     random: inout RandomStream
   ) -> [Permutation] {
+    var prices = identity.map { _ in [Double]() }
+    return match(
+      network, to: reference, scale: scale, adding: extra, random: &random, prices: &prices)
+  }
+
+  /// The same, sooner where the network was matched to a similar reference before: `prices` are those of the units
+  /// of each layer in the last assignment, empty if there was none.
+  func match(
+    _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
+    random: inout RandomStream, prices: inout [[Double]]
+  ) -> [Permutation] {
     var permutations = identity
     for _ in 0..<100 {
       var isImproved = false
@@ -66,7 +77,8 @@ struct WeightMatcher: Sendable {
         let similarity = similarity(
           of: network, to: reference, permutations, group: index, scale: scale,
           adding: extra.isEmpty ? nil : extra[index])
-        let best = maximumAssignment(similarity)
+        let best = maximumAssignment(
+          similarity, near: permutations[index], prices: &prices[index])
         let (old, new) = (total(similarity, permutations[index]), total(similarity, best))
         guard new > old + 1e-7 * abs(old) else { continue }
         permutations[index] = best

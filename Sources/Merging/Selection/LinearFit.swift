@@ -46,9 +46,9 @@ struct LinearFit {
       let mean = featureSums[i] / n
       for j in 0..<features { gram[i * features + j] -= mean * featureSums[j] }
       for j in 0..<targets { cross[i * targets + j] -= mean * targetSums[j] }
+      gram[i * features + i] += ridge * n
     }
-    let weights = try ridgeSolve(
-      gram: gram, right: cross, n: features, columns: targets, ridge: ridge * n)
+    let weights = try solvePositiveDefinite(gram, features, cross, columns: targets)
     var result: [Float] = []
     for target in 0..<targets {
       for feature in 0..<features { result.append(Float(weights[feature * targets + target])) }

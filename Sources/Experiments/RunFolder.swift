@@ -11,10 +11,22 @@ import Networks
 public struct RunFolder: Sendable {
   public let path: String
 
-  /// The folder at a path, which need not exist yet.
-  public init(_ path: String) { self.path = path }
+  /// Whose `members/` are used; nil for the folder's own.
+  private let membersPath: String?
 
-  func path(_ name: String) -> String { "\(path)/\(name)" }
+  /// The folder at a path, which need not exist yet.
+  public init(_ path: String) { self.init(path, membersOf: nil) }
+
+  /// A folder that uses the members of another.
+  init(_ path: String, membersOf other: String?) {
+    self.path = path
+    membersPath = other
+  }
+
+  func path(_ name: String) -> String {
+    guard let membersPath, name.hasPrefix("members") else { return "\(path)/\(name)" }
+    return "\(membersPath)/\(name)"
+  }
 
   func exists(_ name: String) -> Bool {
     FileManager.default.fileExists(atPath: path(name))
@@ -76,7 +88,7 @@ public struct RunFolder: Sendable {
     for folder in ["members", "merged", "students"] { try make(path(folder)) }
   }
 
-  private func make(_ folder: String) throws(RunFolderError) {
+  func make(_ folder: String) throws(RunFolderError) {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
@@ -287,7 +299,7 @@ public struct RunFolder: Sendable {
     try writeAtomically(data, to: path(name))
   }
 
-  private func readJSON<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value? {
+  func readJSON<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value? {
     guard exists(name) else { return nil }
     do {
       return try JSONDecoder().decode(type, from: try read(name))

@@ -100,6 +100,30 @@ public final class Session {
       threads: threads)
   }
 
+  /// A session of a study, whose folder the study prepares.
+  ///
+  /// - Parameters:
+  ///   - experiment: the folder's.
+  ///   - world: all ranks.
+  ///   - folder: the run folder.
+  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - other: a session that has read the same data; nil to read it.
+  /// - Returns: the session, for which all ranks have the data.
+  /// - Throws: `JointFailure`, on every rank.
+  static func forStudy(
+    _ experiment: Experiment, in world: Communicator, folder: RunFolder, dataFolder: String?,
+    threads: Int?, sharingDataOf other: Session?
+  ) throws -> Session {
+    let session = Session(
+      world, command: "study", folder: folder, experiment: experiment, dataFolder: dataFolder,
+      threads: threads)
+    try world.together { try validate(path: folder.path, threads: threads) }
+    session.loadedData = other?.loadedData
+    _ = try session.data()
+    return session
+  }
+
   private static func validate(path: String, threads: Int?) throws(UsageError) {
     guard !path.isEmpty else { throw UsageError("the run folder has an empty name") }
     guard let threads, threads < 1 else { return }

@@ -50,9 +50,6 @@ struct ExperimentOptions: ParsableArguments {
   @Option(help: "Seed of all randomness. (default: \(defaults.seed))")
   var seed: UInt64?
 
-  @Option(help: "M, the number of networks in the ensemble. (default: \(defaults.members))")
-  var members: Int?
-
   @Option(
     help: ArgumentHelp(
       "Widths from the input to the output, with ReLU between. (default: \(defaults.architecture))",
@@ -109,7 +106,6 @@ struct ExperimentOptions: ParsableArguments {
   var experiment: Experiment {
     var result = recipe.experiment
     seed.map { result.seed = $0 }
-    members.map { result.members = $0 }
     architecture.map { result.architecture = $0 }
     dataset.map { result.dataset = $0 }
     normalization.map { result.normalization = $0 }
@@ -123,6 +119,14 @@ struct ExperimentOptions: ParsableArguments {
     flips.map { result.training.flips = $0 }
     return result
   }
+}
+
+/// How many members there are.
+struct MemberOptions: ParsableArguments {
+  @Option(help: "M, the number of networks in the ensemble. (default: \(defaults.members))")
+  var members: Int?
+
+  func apply(to experiment: inout Experiment) { members.map { experiment.members = $0 } }
 }
 
 /// How members are merged.
@@ -139,6 +143,24 @@ struct MergingOptions: ParsableArguments {
   /// The ways to merge that were asked for.
   var chains: [MergeChain] { method.isEmpty ? defaultChains : method }
 
+  @OptionGroup var settings: MergeSettingsOptions
+
+  func validate() throws {
+    let isPermAVGRun = chains.contains { chain in
+      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
+    }
+    guard !settings.isPermAVGSet || isPermAVGRun else {
+      throw ValidationError(
+        "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
+          + " permavg, which --method leaves out")
+    }
+  }
+
+  func apply(to experiment: inout Experiment) { settings.apply(to: &experiment) }
+}
+
+/// The settings of merging methods.
+struct MergeSettingsOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Starts of mergemany, of which the best is kept."
@@ -206,19 +228,11 @@ struct MergingOptions: ParsableArguments {
         + " (default: \(defaults.merging.permAVG.sinkhorn.iterations))", valueName: "iterations"))
   var sinkhornIterations: Int?
 
-  func validate() throws {
-    let isPermAVGSet =
-      permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
+  /// Whether one of those that only permavg has is given.
+  var isPermAVGSet: Bool {
+    permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
       || sinkhornIterations != nil || alignedShare != nil || finalTemperature != nil
       || dirichlet != nil
-    let isPermAVGRun = chains.contains { chain in
-      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
-    }
-    guard !isPermAVGSet || isPermAVGRun else {
-      throw ValidationError(
-        "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
-          + " permavg, which --method leaves out")
-    }
   }
 
   func apply(to experiment: inout Experiment) {

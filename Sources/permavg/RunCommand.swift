@@ -10,6 +10,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run folder to make or to go on with.", valueName: "folder"))
   var output: String
 
+  @OptionGroup(title: "Members") var count: MemberOptions
   @OptionGroup(title: "Members") var members: ExperimentOptions
   @OptionGroup(title: "Merging") var merging: MergingOptions
   @OptionGroup(title: "Distillation") var distillation: DistillationOptions
@@ -17,6 +18,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     var experiment = members.experiment
+    count.apply(to: &experiment)
     merging.apply(to: &experiment)
     distillation.apply(to: &experiment)
     try onRanks { world in

@@ -10,13 +10,16 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run folder to make or to go on with.", valueName: "folder"))
   var output: String
 
+  @OptionGroup(title: "Members") var count: MemberOptions
   @OptionGroup(title: "Members") var members: ExperimentOptions
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
   func run() throws {
+    var experiment = members.experiment
+    count.apply(to: &experiment)
     try onRanks { world in
       let session = try Session.create(
-        members.experiment, at: output, in: world, command: "train", dataFolder: machine.data,
+        experiment, at: output, in: world, command: "train", dataFolder: machine.data,
         threads: machine.threads, keepingLaterStages: true)
       _ = try session.trainMembers()
       try session.close()

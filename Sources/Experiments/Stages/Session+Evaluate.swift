@@ -6,9 +6,10 @@ import Training
 extension Session {
   /// Scores everything in the run folder on rank 0 and writes `results.json`.
   ///
+  /// - Parameter hasLines: whether loss and accuracy between members are measured too.
   /// - Returns: the results, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
-  public func evaluate() throws -> Results? {
+  public func evaluate(withLines hasLines: Bool = true) throws -> Results? {
     let data = try data()
     return try onRoot {
       let progress = self.progress("evaluating")
@@ -39,7 +40,7 @@ extension Session {
         rows.append(
           try row(.student, "student \(number)", try logits(of: network, file), file: file))
       }
-      let lines = try interpolations(members, on: data, progress)
+      let lines = hasLines ? try interpolations(members, on: data, progress) : []
       let results = Results(rows: rows, disagreement: disagreement, lines: lines)
       try folder.writeJSON(results, "results.json")
       progress.finish()

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Experiments
+
+extension StudyChain: ExpressibleByArgument {}
+
+struct StudyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "study",
+    abstract: "What one network from M reaches, for several M and seeds.",
+    discussion: """
+      Trains the largest ensemble once a seed; smaller ones are its first members. Whatever the folder has is kept: \
+      a study goes on where it stopped, and may grow by sizes, seeds and ways to merge.
+      """)
+
+  @Option(help: ArgumentHelp("Folder to make or to go on with.", valueName: "folder"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Ensemble sizes, separated by commas.", valueName: "sizes"))
+  var members = SizeList(sizes: [2, 3, 5, 8, 16, 32])
+
+  @Option(help: "How many seeds, counted up from --seed.")
+  var seeds = 5
+
+  @Option(
+    help: ArgumentHelp(
+      "A way to merge, as in `permavg merge`; name@8 stops at M = 8. May be given more than once."
+        + " (default: \(Self.defaultChains.joined(separator: " ")))", valueName: "methods"))
+  var method: [StudyChain] = []
+
+  @OptionGroup(title: "Members") var options: ExperimentOptions
+  @OptionGroup(title: "Merging") var merging: MergeSettingsOptions
+  @OptionGroup(title: "Distillation") var distillation: DistillationOptions
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+
+  /// Of every family the best and what they are held against.
+  private static let defaultChains = [
+    "naive", "weight-matching", "mergemany", "c2m3@16", "activation-matching@16", "permavg@5",
+    "mergemany,repair", "mergemany,refit-head", "mergemany,unit-weights",
+    "mergemany,unit-weights,refit-head", "mergemany,unit-weights-ensemble", "neuron-selection",
+    "best-member", "best-member,refit-head", "best-member,fine-tune",
+  ]
+
+  func run() throws {
+    var experiment = options.experiment
+    merging.apply(to: &experiment)
+    distillation.apply(to: &experiment)
+    let plan = StudyPlan(
+      experiment, sizes: members.sizes, seedCount: seeds,
+      chains: method.isEmpty ? Self.defaultChains.compactMap(StudyChain.init) : method)
+    try onRanks { world in
+      let study = try Study(
+        plan, at: output, in: world, dataFolder: machine.data, threads: machine.threads)
+      if let table = try study.run() { print("\n\(table.text)\n\nReport: \(output)/study.html") }
+    }
+  }
+}
+
+/// Ensemble sizes separated by commas.
+struct SizeList: ExpressibleByArgument, CustomStringConvertible {
+  var sizes: [Int]
+
+  init(sizes: [Int]) { self.sizes = sizes }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    sizes = parts.compactMap { Int($0) }
+    guard sizes.count == parts.count, !sizes.isEmpty else { return nil }
+  }
+
+  var description: String { sizes.map(String.init).joined(separator: ",") }
+  var defaultValueDescription: String { description }
+}

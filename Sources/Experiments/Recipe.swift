@@ -22,6 +22,8 @@ public enum Recipe: String, Codable, Sendable, CaseIterable {
   /// The experiment with every setting of the recipe.
   public var experiment: Experiment {
     let schedule: LearningRateSchedule = self == .thesis ? .thesis : .cosine
+    var merging = MergeSettings.standard
+    merging.permAVG.schedule = schedule
     return Experiment(
       recipe: rawValue,
       seed: 1,
@@ -33,25 +35,9 @@ public enum Recipe: String, Codable, Sendable, CaseIterable {
       training: TrainingSettings(
         epochs: 20, batchSize: 512, learningRate: 0.1, schedule: schedule, momentum: 0.9,
         weightDecay: 1e-5, flips: true),
-      merging: MergeSettings(
-        matching: MatchingSettings(restarts: 4),
-        permAVG: PermAVGSettings(
-          epochs: 20, learningRate: 0.1, schedule: schedule, sinkhorn: .thesis),
-        learning: PermAVGSettings(
-          epochs: 5, learningRate: 0.1, schedule: .cosine, sinkhorn: .thesis,
-          unitLearningRate: 0.01),
-        unitWeights: WeightedAverageSettings(epochs: 5, learningRate: 0.01, schedule: .cosine),
-        fineTuning: FineTuneSettings(
-          epochs: 5, learningRate: 0.1, schedule: .cosine, momentum: 0.9, weightDecay: 1e-5)),
+      merging: merging,
       students: 1,
       distillation: DistillationSettings(alpha: 0.5, temperature: 3, targets: .logits))
-  }
-}
-
-extension SinkhornSettings {
-  /// Not in the thesis: the tolerance, at which it stops before its 100 iterations.
-  fileprivate static var thesis: SinkhornSettings {
-    SinkhornSettings(temperature: 1, epsilon: 1e-3, iterations: 100, tolerance: 1e-4)
   }
 }
 

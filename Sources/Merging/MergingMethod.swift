@@ -51,26 +51,3 @@ public struct MergingMethod: Sendable {
   /// The merger that does it.
   public func merger(_ settings: MergeSettings) -> any Merger { make(settings) }
 }
-
-/// The settings of every method that has some.
-public struct MergeSettings: Codable, Equatable, Sendable {
-  public var matching: MatchingSettings
-  public var permAVG: PermAVGSettings
-
-  /// Of `permavg-labels`, `permavg-ensemble` and `permavg-both`.
-  public var learning: PermAVGSettings
-  public var unitWeights: WeightedAverageSettings
-  public var fineTuning: FineTuneSettings
-
-  /// Settings of the methods.
-  public init(
-    matching: MatchingSettings, permAVG: PermAVGSettings, learning: PermAVGSettings,
-    unitWeights: WeightedAverageSettings, fineTuning: FineTuneSettings
-  ) {
-    self.matching = matching
-    self.permAVG = permAVG
-    self.learning = learning
-    self.unitWeights = unitWeights
-    self.fineTuning = fineTuning
-  }
-}

@@ -134,8 +134,8 @@ import Testing
 func run(
   _ chain: String, _ members: [Network], context: MergeContext = MergeContext(), threads: Int = 1
 ) throws -> Merge {
-  let settings = MergeSettings(
-    matching: MatchingSettings(restarts: 2), permAVG: PermutedCopies.settings(epochs: 1))
+  var settings = MergeSettings.standard
+  settings.matching.restarts = 2
   var context = context
   context.threads = threads
   var runner = try MergeRunner(members, settings: settings)

@@ -215,19 +215,3 @@ struct DistillationOptions: ParsableArguments {
     if let targets { experiment.distillation.targets = targets }
   }
 }
-
-extension ParsableCommand {
-  /// Runs a command's work on all ranks, and ends with its status if it is not 0.
-  func onRanks(_ work: (Communicator) throws -> Void) throws {
-    let status = MPI.run(work)
-    guard status == 0 else { throw ExitCode(status) }
-  }
-
-  /// Prints a value as JSON, or as a table.
-  func show(_ value: some Encodable, asJSON isJSON: Bool, table: () -> String) throws {
-    guard isJSON else { return print(table()) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
-  }
-}

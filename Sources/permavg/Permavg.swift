@@ -20,7 +20,7 @@ struct Permavg: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, TrainCommand.self, MergeCommand.self, DistillCommand.self,
-      EvaluateCommand.self, ReportCommand.self, BenchmarkCommand.self,
+      EvaluateCommand.self, VerifyCommand.self, ReportCommand.self, BenchmarkCommand.self,
     ])
 }
 

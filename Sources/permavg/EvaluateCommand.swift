@@ -41,7 +41,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     try onRanks { world in
-      if try isRunFolder(paths, in: world) {
+      if try kind(of: paths, in: world) == .folder {
         try evaluateFolder(world)
       } else {
         try evaluateCheckpoints(world)

@@ -14,10 +14,11 @@ extension Recipe: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension Combination: ExpressibleByArgument {}
 
-extension MergeChain: ExpressibleByArgument {}
-
-/// The ways to merge unless others are asked for.
+/// The ways to merge a run's members unless others are asked for.
 private let defaultChains = [MergeChain(.naive), MergeChain(.permavg)]
+
+/// The way to merge checkpoints unless another is asked for: the best that needs no data.
+private let defaultCheckpointChain = MergeChain(.mergeMany)
 
 /// The recipe that the help quotes.
 private let defaults = Recipe.default.experiment
@@ -132,12 +133,27 @@ struct MergingOptions: ParsableArguments {
       "A way to merge: one method, or several joined by commas, each starting from what those before"
         + " have come to. May be given more than once. "
         + MergingMethod.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
-        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")))",
-      valueName: "methods"))
+        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")); for checkpoints:"
+        + " \(defaultCheckpointChain))",
+      valueName: "methods"), transform: { try MergeChain(parsing: $0) })
   var method: [MergeChain] = []
 
   /// The ways to merge that were asked for.
   var chains: [MergeChain] { method.isEmpty ? defaultChains : method }
+
+  /// The one way to merge checkpoints.
+  ///
+  /// - Throws: `UsageError` if there are several, or settings for another.
+  func checkpointChain() throws(UsageError) -> MergeChain {
+    guard method.count <= 1 else {
+      throw UsageError(
+        "--method is given \(method.count) times; checkpoints are merged in one way, by methods joined"
+          + " by commas")
+    }
+    let chain = method.first ?? defaultCheckpointChain
+    if let problem = unusedSettings(by: [chain]) { throw UsageError(problem) }
+    return chain
+  }
 
   @Option(
     help: ArgumentHelp(
@@ -164,16 +180,19 @@ struct MergingOptions: ParsableArguments {
   var sinkhornIterations: Int?
 
   func validate() throws {
+    if let problem = unusedSettings(by: chains) { throw ValidationError(problem) }
+  }
+
+  /// What is wrong if there are settings of methods that are not run.
+  private func unusedSettings(by chains: [MergeChain]) -> String? {
     let isPermAVGSet =
       permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
       || sinkhornIterations != nil
-    guard
-      !isPermAVGSet
-        || chains.contains(where: { $0.methods.contains { $0.name == MergingMethod.permavg.name } })
-    else {
-      throw ValidationError(
-        "--permavg-… and --sinkhorn-… are settings of permavg, which --method leaves out")
+    let isPermAVGRun = chains.contains {
+      $0.methods.contains { $0.name == MergingMethod.permavg.name }
     }
+    return isPermAVGSet && !isPermAVGRun
+      ? "--permavg-… and --sinkhorn-… are settings of permavg, which --method leaves out" : nil
   }
 
   func apply(to experiment: inout Experiment) {

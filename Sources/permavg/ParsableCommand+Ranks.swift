@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiments
 import Foundation
 import MPI
 
@@ -16,19 +17,18 @@ extension ParsableCommand {
     try world.together { try result.get() }
   }
 
-  /// Whether the paths are one folder, known on every rank.
+  /// What the paths are, known on every rank.
   ///
-  /// Rank 0 looks for all: the run folder may be on its node alone.
-  func isRunFolder(_ paths: [String], in world: Communicator) throws -> Bool {
-    var isFolder = [world.isRoot && paths.count == 1 && isDirectory(paths[0]) ? 1 : 0]
-    try world.broadcast(&isFolder, from: 0, phase: "experiment")
-    return isFolder == [1]
-  }
-
-  private func isDirectory(_ path: String) -> Bool {
-    var isDirectory: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-      && isDirectory.boolValue
+  /// Rank 0 looks for all: a run folder may be on its node alone.
+  func kind(of paths: [String], in world: Communicator) throws -> PathKind {
+    var kind = [PathKind.several.rawValue]
+    if world.isRoot, paths.count == 1 {
+      let exists = FileManager.default.fileExists(atPath: paths[0])
+      let found: PathKind = isDirectory(paths[0]) ? .folder : exists ? .file : .nothing
+      kind = [found.rawValue]
+    }
+    try world.broadcast(&kind, from: 0, phase: "experiment")
+    return PathKind(rawValue: kind[0]) ?? .several
   }
 
   /// Prints a value as JSON, or as a table.
@@ -38,4 +38,13 @@ extension ParsableCommand {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
+}
+
+/// What a command was given to work on.
+enum PathKind: Int {
+  /// One path that leads nowhere.
+  case nothing
+  case folder
+  case file
+  case several
 }

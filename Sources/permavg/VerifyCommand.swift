@@ -29,7 +29,7 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     try onRanks { world in
-      let isRunFolder = try isRunFolder(paths, in: world)
+      let isRunFolder = try kind(of: paths, in: world) == .folder
       try onRoot(of: world) {
         let outcome = try Verification(
           paths, isRunFolder: isRunFolder, draws: draws, seed: seed, threads: threads

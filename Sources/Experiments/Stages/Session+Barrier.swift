@@ -13,6 +13,7 @@ extension Session {
   ///   - members: all of them, by number.
   ///   - progress: is told how many images are done.
   /// - Returns: the line between members 0 and 1 and the barriers, of each alignment; none of one member.
+  /// - Throws: `CheckpointError` for a file of permutations that cannot be used.
   func barriers(
     of members: [Network], _ progress: ProgressLine
   ) throws -> (lines: [Results.Line], barriers: [Results.Barrier]) {

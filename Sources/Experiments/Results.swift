@@ -16,6 +16,9 @@ public struct Results: Codable, Equatable, Sendable {
   /// Loss and accuracy along the line between two members.
   public var lines: [Line]
 
+  /// What lies between the members, as they are and as each method lined them up.
+  public var barriers: [Barrier]
+
   /// One predictor and its scores.
   public struct Row: Codable, Equatable, Sendable {
     public enum Kind: String, Codable, Sendable {
@@ -46,20 +49,15 @@ public struct Results: Codable, Equatable, Sendable {
     public var from: Int
     public var to: Int
 
-    /// Whether the second member was permuted first: `naive`, or the method that found how.
+    /// How the members were permuted first: `naive`, or the chain of methods that found how.
     public var alignment: String
     public var points: [Point]
 
     public struct Point: Codable, Equatable, Sendable {
       public var lambda: Double
-      /// On the first 10,000 training images that were learned from.
+      /// On the first 5,000 training images that were learned from.
       public var training: Value
       public var test: Value
-    }
-
-    public struct Value: Codable, Equatable, Sendable {
-      public var loss: Double
-      public var accuracy: Double
     }
   }
 

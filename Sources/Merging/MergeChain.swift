@@ -14,10 +14,25 @@ public struct MergeChain: Hashable, Sendable, LosslessStringConvertible {
 
   /// The chain that a text names, methods separated by commas or plus signs; nil if one is unknown.
   public init?(_ description: String) {
-    let names = description.split(
+    guard let chain = try? MergeChain(parsing: description) else { return nil }
+    self = chain
+  }
+
+  /// The chain that a text names, methods separated by commas or plus signs.
+  ///
+  /// - Throws: ``MergeError`` naming the method that is unknown, and those that are not.
+  public init(parsing text: String) throws(MergeError) {
+    let names = text.split(
       omittingEmptySubsequences: false, whereSeparator: { $0 == "," || $0 == "+" })
-    let methods = names.compactMap { MergingMethod.named(String($0)) }
-    guard methods.count == names.count, !methods.isEmpty else { return nil }
+    var methods: [MergingMethod] = []
+    for name in names {
+      guard let method = MergingMethod.named(String(name)) else {
+        throw MergeError(
+          "there is no method \"\(name)\"; there are "
+            + MergingMethod.all.map(\.name).joined(separator: ", "))
+      }
+      methods.append(method)
+    }
     self.methods = methods
   }
 

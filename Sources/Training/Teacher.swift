@@ -27,6 +27,15 @@ public struct Teacher: Sendable {
     (dataset.count + evaluationChunk - 1) / evaluationChunk
   }
 
+  /// The soft targets of all images of a set, on up to `threads` threads.
+  public func targets(of dataset: Dataset, threads: Int) -> SoftTargets {
+    let chunks = concurrentMap(Self.chunkCount(dataset), threads: threads) {
+      targets(forChunk: $0, of: dataset)
+    }
+    return SoftTargets(
+      classes: members[0].architecture.outputs, values: Array(chunks.joined()))
+  }
+
   /// The soft targets of one chunk of images, for each image as it is and mirrored.
   ///
   /// Mean logits: softmax(mean_m z_m / T). Mean probabilities: mean_m softmax(z_m / T).

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Datasets
 import Experiments
-import Foundation
 import MPI
 
 struct EvaluateCommand: ParsableCommand {
@@ -42,30 +41,22 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     try onRanks { world in
-      // Rank 0 looks for all: the run folder may be on its node alone.
-      var isFolder = [world.isRoot && paths.count == 1 && isDirectory(paths[0]) ? 1 : 0]
-      try world.broadcast(&isFolder, from: 0, phase: "experiment")
-      if isFolder == [1] { try evaluateFolder(world) } else { try evaluateCheckpoints(world) }
+      if try kind(of: paths, in: world) == .folder {
+        try evaluateFolder(world)
+      } else {
+        try evaluateCheckpoints(world)
+      }
     }
   }
 
-  private func isDirectory(_ path: String) -> Bool {
-    var isDirectory: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-      && isDirectory.boolValue
-  }
-
   private func evaluateCheckpoints(_ world: Communicator) throws {
-    let result = Result {
-      guard world.isRoot else { return }
+    try onRoot(of: world) {
       let rows = try CheckpointEvaluation(
         paths, dataset: dataset ?? .fashionMNIST, dataFolder: machine.data,
         normalization: normalization ?? .symmetric, threads: machine.threads, logitsFolder: logits
       ).run()
-      try show(rows, asJSON: json) { CheckpointEvaluation.table(rows) }
+      try show(rows, asJSON: json) { CheckpointScores.table(rows) }
     }
-    try world.idleBarrier(phase: "waiting for rank 0")
-    try world.together { try result.get() }
   }
 
   private func evaluateFolder(_ world: Communicator) throws {

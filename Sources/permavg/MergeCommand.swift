@@ -1,28 +1,111 @@
 import ArgumentParser
+import Datasets
 import Experiments
+import MPI
+import Merging
 
 struct MergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Merges the members of a run folder into one network, on rank 0.",
-    discussion:
-      "Needs no mpirun: other ranks only help with methods that look at the training images, such as"
-      + " repair. Settings are kept in the folder."
-  )
+    abstract: "Merges the members of a run folder, or checkpoints from anywhere, into one network.",
+    discussion: """
+      Works on rank 0, so needs no mpirun: other ranks only help with methods that look at the training \
+      images, such as repair. In a run folder, settings are kept.
 
-  @Argument(help: "Run folder with trained members.")
-  var folder: String
+      Checkpoints are safetensors files of multi-layer perceptrons of one architecture, which is read off \
+      the tensors' shapes. The merged file has the first one's tensor names, so it loads where that does:
+
+        permavg merge a.safetensors b.safetensors c.safetensors --output merged.safetensors
+      """)
+
+  @Argument(help: "A run folder with trained members, or two or more .safetensors files.")
+  var paths: [String]
 
   @OptionGroup(title: "Merging") var merging: MergingOptions
+  @OptionGroup(title: "Checkpoints") var checkpoints: CheckpointOptions
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
   func run() throws {
     try onRanks { world in
-      let session = try Session.open(
-        folder, in: world, command: "merge", dataFolder: machine.data, threads: machine.threads,
-        changing: merging.apply)
-      try session.merge(by: merging.chains)
-      try session.close()
+      let kind = try kind(of: paths, in: world)
+      let isFolder = kind == .folder || kind == .nothing && checkpoints.output == nil
+      if isFolder { try mergeFolder(world) } else { try mergeCheckpoints(world) }
     }
+  }
+
+  private func mergeFolder(_ world: Communicator) throws {
+    try world.together {
+      guard !checkpoints.isGiven else {
+        throw UsageError(
+          "--output, --dataset, --normalization, --seed, --batch-size, --flips and --json are for"
+            + " checkpoints; \(paths[0]) is a run folder, which knows its own")
+      }
+    }
+    let session = try Session.open(
+      paths[0], in: world, command: "merge", dataFolder: machine.data, threads: machine.threads,
+      changing: merging.apply)
+    try session.merge(by: merging.chains)
+    try session.close()
+  }
+
+  private func mergeCheckpoints(_ world: Communicator) throws {
+    try onRoot(of: world) {
+      var settings = Recipe.default.experiment
+      checkpoints.apply(to: &settings)
+      merging.apply(to: &settings)
+      let outcome = try CheckpointMerge(
+        paths, by: merging.checkpointChain(), to: checkpoints.output,
+        dataset: checkpoints.dataset, dataFolder: machine.data,
+        normalization: checkpoints.normalization, settings: settings,
+        threads: machine.threads
+      ).run()
+      try show(outcome, asJSON: checkpoints.json) { outcome.table }
+    }
+  }
+}
+
+/// What a run folder knows, and checkpoints from anywhere must be told.
+struct CheckpointOptions: ParsableArguments {
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp("File for the merged network.", valueName: "file"))
+  var output: String?
+
+  @Option(
+    help:
+      "Data set that methods learn from and networks are scored on, \(DatasetName.allCases.map(\.rawValue).joined(separator: ", ")); not needed by methods that work on weights alone."
+  )
+  var dataset: DatasetName?
+
+  @Option(
+    help: ArgumentHelp(
+      "For checkpoints that do not say: inputs are (byte/255 - mean)/deviation."
+        + " (default: \(Normalization.symmetric))", valueName: "mean,deviation"))
+  var normalization: Normalization?
+
+  @Option(help: "Seed of what methods draw. (default: \(Recipe.default.experiment.seed))")
+  var seed: UInt64?
+
+  @Option(
+    help:
+      "Images a step, for methods that learn. (default: \(Recipe.default.experiment.training.batchSize))"
+  )
+  var batchSize: Int?
+
+  @Flag(help: "Mirror training images with probability one half, for methods that learn.")
+  var flips = false
+
+  @Flag(help: "Print JSON instead of a table.")
+  var json = false
+
+  var isGiven: Bool {
+    output != nil || dataset != nil || normalization != nil || seed != nil || batchSize != nil
+      || flips || json
+  }
+
+  func apply(to settings: inout Experiment) {
+    if let seed { settings.seed = seed }
+    if let batchSize { settings.training.batchSize = batchSize }
+    settings.training.flips = flips
   }
 }

@@ -14,10 +14,11 @@ extension Recipe: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension Combination: ExpressibleByArgument {}
 
-extension MergeChain: ExpressibleByArgument {}
-
-/// The ways to merge unless others are asked for.
+/// The ways to merge a run's members unless others are asked for.
 private let defaultChains = [MergeChain(.naive), MergeChain(.permavg)]
+
+/// The way to merge checkpoints unless another is asked for: the best that needs no data.
+private let defaultCheckpointChain = MergeChain(.mergeMany)
 
 /// The recipe that the help quotes.
 private let defaults = Recipe.default.experiment
@@ -136,8 +137,9 @@ struct MergingOptions: ParsableArguments {
       "A way to merge: one method, or several joined by commas, each starting from what those before"
         + " have come to. May be given more than once. "
         + MergingMethod.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
-        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")))",
-      valueName: "methods"))
+        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")); for checkpoints:"
+        + " \(defaultCheckpointChain))",
+      valueName: "methods"), transform: { try MergeChain(parsing: $0) })
   var method: [MergeChain] = []
 
   /// The ways to merge that were asked for.
@@ -146,17 +148,34 @@ struct MergingOptions: ParsableArguments {
   @OptionGroup var settings: MergeSettingsOptions
 
   func validate() throws {
-    let isPermAVGRun = chains.contains { chain in
-      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
-    }
-    guard !settings.isPermAVGSet || isPermAVGRun else {
-      throw ValidationError(
-        "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
-          + " permavg, which --method leaves out")
-    }
+    if let problem = unusedSettings(by: chains) { throw ValidationError(problem) }
   }
 
   func apply(to experiment: inout Experiment) { settings.apply(to: &experiment) }
+
+  /// The one way to merge checkpoints.
+  ///
+  /// - Throws: `UsageError` if there are several, or settings for another.
+  func checkpointChain() throws(UsageError) -> MergeChain {
+    guard method.count <= 1 else {
+      throw UsageError(
+        "--method is given \(method.count) times; checkpoints are merged in one way, by methods joined"
+          + " by commas")
+    }
+    let chain = method.first ?? defaultCheckpointChain
+    if let problem = unusedSettings(by: [chain]) { throw UsageError(problem) }
+    return chain
+  }
+
+  /// What is wrong if there are settings of methods that are not run.
+  private func unusedSettings(by chains: [MergeChain]) -> String? {
+    let isPermAVGRun = chains.contains { chain in
+      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
+    }
+    return settings.isPermAVGSet && !isPermAVGRun
+      ? "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
+        + " permavg, which --method leaves out" : nil
+  }
 }
 
 /// The settings of merging methods.
@@ -286,21 +305,5 @@ struct DistillationOptions: ParsableArguments {
     if let alpha { experiment.distillation.alpha = alpha }
     if let temperature { experiment.distillation.temperature = temperature }
     if let targets { experiment.distillation.targets = targets }
-  }
-}
-
-extension ParsableCommand {
-  /// Runs a command's work on all ranks, and ends with its status if it is not 0.
-  func onRanks(_ work: (Communicator) throws -> Void) throws {
-    let status = MPI.run(work)
-    guard status == 0 else { throw ExitCode(status) }
-  }
-
-  /// Prints a value as JSON, or as a table.
-  func show(_ value: some Encodable, asJSON isJSON: Bool, table: () -> String) throws {
-    guard isJSON else { return print(table()) }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 }

@@ -20,7 +20,8 @@ struct Permavg: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       RunCommand.self, TrainCommand.self, MergeCommand.self, DistillCommand.self,
-      EvaluateCommand.self, ReportCommand.self, StudyCommand.self, BenchmarkCommand.self,
+      EvaluateCommand.self, VerifyCommand.self, ReportCommand.self, StudyCommand.self,
+      BenchmarkCommand.self,
     ])
 }
 

@@ -14,6 +14,29 @@ import Testing
     }
   }
 
+  @Test func `results survive their file, barriers included`() throws {
+    try withTemporaryFolder { path in
+      let value = Results.Value(loss: 0.1, accuracy: 0.9)
+      let values = Results.Values(training: value, test: .init(loss: -0.2, accuracy: 1.0 / 3))
+      let place = Results.Barrier.Place(networks: 8, value: values, excess: .zero)
+      let results = Results(
+        rows: [], disagreement: nil,
+        lines: [
+          .init(
+            from: 0, to: 1, alignment: "naive",
+            points: [.init(lambda: 0.5, training: value, test: value)])
+        ],
+        barriers: [
+          .init(
+            alignment: "a+b", pairs: [.init(from: 0, to: 1, points: 25, barrier: values)],
+            mean: values, largest: values, simplex: place, barycentre: place)
+        ])
+      let folder = RunFolder(path)
+      try folder.writeJSON(results, "results.json")
+      #expect(try folder.readResults() == results)
+    }
+  }
+
   @Test func `differences name each setting that differs`() {
     let there = Recipe.default.experiment
     var here = there

@@ -21,6 +21,21 @@ import Testing
     #expect(try Network(read, path: "memory") == network)
   }
 
+  @Test func `a network is written under the names of the file it came from`() throws {
+    let network = try randomNetwork("4-3-3-2")
+    // Alphabetical, as PyTorch's safetensors writes; the block's order is another.
+    let file = renamed(network, [(1, "net.10"), (2, "net.11"), (0, "net.2")])
+    let names = Network.tensorNames(in: file)
+    #expect(
+      names == [
+        "net.2.weight", "net.2.bias", "net.10.weight", "net.10.bias", "net.11.weight",
+        "net.11.bias",
+      ])
+    let written = network.checkpoint(names: names)
+    #expect(try Network(written, path: "memory") == network)
+    for tensor in file.tensors { #expect(written[tensor.name] == tensor) }
+  }
+
   @Test(arguments: [
     ["layers.0", "layers.1", "layers.2"], ["0", "2", "4"], ["fc1", "fc2", "fc3"],
     ["net.2", "net.10", "net.11"], ["a.9.x", "a.10.b", "a.10.c"], ["fc", "fc1", "fd"],

@@ -94,4 +94,33 @@ import Testing
     let identity = Matrix.identity(5)
     for i in 0..<5 { for j in 0..<5 { #expect(identity[i, j] == (i == j ? 1 : 0)) } }
   }
+
+  @Test(arguments: [1, 7, 2048, 5000])
+  func `a weighted sum of blocks is what it says, rectified or not`(count: Int) {
+    let blocks = normals(4 * count, seed: 1)
+    let terms: [(block: Int, weight: Float)] = [(2, 0.5), (0, -2), (3, 0.25)]
+    for isRectified in [false, true] {
+      for used in [terms, Array(terms.prefix(1))] {
+        var out = [Float](repeating: .nan, count: count)
+        blocks.withUnsafeBufferPointer { blocks in
+          out.withUnsafeMutableBufferPointer {
+            weightedSum(used, of: blocks, isRectified: isRectified, into: $0)
+          }
+        }
+        for i in 0..<count {
+          let sum = used.reduce(0) { $0 + $1.weight * blocks[$1.block * count + i] }
+          #expect(abs(out[i] - (isRectified ? max(sum, 0) : sum)) < 1e-6)
+        }
+      }
+    }
+  }
+
+  @Test func `columns are reordered in every row`() {
+    let x = (0..<12).map(Float.init)
+    var out = [Float](repeating: .nan, count: 12)
+    x.withUnsafeBufferPointer { x in
+      out.withUnsafeMutableBufferPointer { reorderColumns(of: x, by: [2, 0, 3, 1], into: $0) }
+    }
+    #expect(out == [2, 0, 3, 1, 6, 4, 7, 5, 10, 8, 11, 9])
+  }
 }

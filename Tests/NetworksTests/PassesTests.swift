@@ -27,6 +27,24 @@ import Testing
     #expect(largestDifference(gradient, expected) < Self.rounding)
   }
 
+  @Test(arguments: ["6-5-4-3", "6-5-3", "6-3"])
+  func `a network is its first layer and the rest`(text: String) throws {
+    let architecture = try #require(Architecture(text))
+    let network = Network(architecture, random: RandomStream(seed: 1, "network"))
+    let inputs = normals(7 * 6, seed: 1)
+    func logits(_ network: Network, _ inputs: [Float]) -> [Float] {
+      var workspace = Workspace(network.architecture, capacity: 7)
+      network.forward(inputs, rows: 7, workspace: &workspace)
+      return workspace.logits
+    }
+    let (first, rest) = network.split
+    let preactivations = logits(first, inputs)
+    let parts = rest.map { logits($0, preactivations.map { max($0, 0) }) } ?? preactivations
+    #expect(parts == logits(network, inputs))
+    #expect((rest == nil) == (architecture.layers.count == 1))
+    #expect(preactivations.contains { $0 < 0 })
+  }
+
   @Test(arguments: 0..<12)
   func `a backward pass agrees with central differences`(seed: Int) throws {
     let (network, inputs, labels) = randomProblem(seed: seed)

@@ -3,7 +3,7 @@ extension Report {
   var lineSection: HTMLPage.Section? {
     guard !results.lines.isEmpty else { return nil }
     func series(
-      _ value: (Results.Line.Value) -> Double
+      _ value: (Results.Value) -> Double
     ) -> [LineChart.Series] {
       results.lines.flatMap { line in
         let isNaive = line.alignment == "naive"

@@ -23,16 +23,10 @@ final class MergingTeacher {
 
   private func softTargets(_ temperature: Float) throws -> SoftTargets {
     if let known = targets[temperature] { return known }
-    let training = try session.data().training
-    let experiment = session.experiment
-    let teacher = Teacher(
-      members: members, normalization: experiment.normalization,
-      combination: experiment.distillation.targets, temperature: temperature)
-    let chunks = concurrentMap(Teacher.chunkCount(training), threads: session.threads) {
-      teacher.targets(forChunk: $0, of: training)
-    }
-    let made = SoftTargets(
-      classes: experiment.architecture.outputs, values: Array(chunks.joined()))
+    let made = Teacher(
+      members: members, normalization: session.experiment.normalization,
+      combination: session.experiment.distillation.targets, temperature: temperature
+    ).targets(of: try session.data().training, threads: session.threads)
     targets[temperature] = made
     return made
   }

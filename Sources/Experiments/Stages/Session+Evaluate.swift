@@ -10,7 +10,7 @@ extension Session {
   /// - Returns: the results, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
   public func evaluate(withLines hasLines: Bool = true) throws -> Results? {
-    let data = try data()
+    _ = try data()
     return try onRoot {
       let progress = self.progress("evaluating")
       let members = try folder.readMembers(for: experiment)
@@ -40,8 +40,9 @@ extension Session {
         rows.append(
           try row(.student, "student \(number)", try logits(of: network, file), file: file))
       }
-      let lines = hasLines ? try interpolations(members, on: data, progress) : []
-      let results = Results(rows: rows, disagreement: disagreement, lines: lines)
+      let (lines, barriers) = hasLines ? try barriers(of: members, progress) : ([], [])
+      let results = Results(
+        rows: rows, disagreement: disagreement, lines: lines, barriers: barriers)
       try folder.writeJSON(results, "results.json")
       progress.finish()
       return results
@@ -100,50 +101,5 @@ extension Session {
     return try Combination.allCases.map {
       try row(.ensemble, "ensemble, mean \($0.rawValue)", logits, combining: $0)
     }
-  }
-
-  // MARK: - The line between two members
-
-  /// Loss and accuracy from member 0 to member 1, as it is and as each method permuted it.
-  private func interpolations(
-    _ members: [Network], on data: DatasetPair, _ progress: ProgressLine
-  ) throws -> [Results.Line] {
-    guard members.count > 1 else { return [] }
-    var ends: [(alignment: String, network: Network)] = [("naive", members[1])]
-    for name in folder.mergedNames() {
-      if let permutations = try folder.readPermutations(method: name, for: experiment) {
-        // Lined up with member 0, which some methods reorder too.
-        let relative = zip(permutations[0], permutations[1]).map { $0.inverse.after($1) }
-        ends.append((name, members[1].permuted(by: relative)))
-      }
-    }
-    let images = Array(try validationSplit().training.prefix(10_000))
-    let steps = 24
-    return ends.enumerated().map { place, end in
-      let points = (0...steps).map { step in
-        let lambda = Double(step) / Double(steps)
-        let network = Network(
-          experiment.architecture,
-          parameters: interpolate(
-            members[0].parameters, end.network.parameters, at: Float(lambda)))
-        progress.update(place * (steps + 1) + step + 1, of: ends.count * (steps + 1))
-        return Results.Line.Point(
-          lambda: lambda, training: value(network, data.training, images),
-          test: value(network, data.test, nil))
-      }
-      return Results.Line(from: 0, to: 1, alignment: end.alignment, points: points)
-    }
-  }
-
-  private func value(
-    _ network: Network, _ dataset: Dataset, _ images: [Int]?
-  ) -> Results.Line.Value {
-    let logits = Training.logits(
-      of: network, on: dataset, images: images, normalization: experiment.normalization,
-      threads: threads)
-    let scores = Scores(
-      Probabilities(logits: logits, classes: network.architecture.outputs),
-      labels: dataset.labels(of: images))
-    return Results.Line.Value(loss: scores.nll, accuracy: scores.accuracy)
   }
 }

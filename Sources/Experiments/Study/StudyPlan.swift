@@ -1,7 +1,9 @@
 import Foundation
 import Merging
 
-/// What a study is: one experiment at several ensemble sizes, from several seeds. `study.json` of its folder.
+/// What a study is: one experiment at several ensemble sizes, from several seeds.
+///
+/// Kept as `study.json` of its folder.
 public struct StudyPlan: Codable, Equatable, Sendable {
   /// The version of this file's form.
   public var version = 1

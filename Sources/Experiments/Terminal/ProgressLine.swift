@@ -1,14 +1,16 @@
 import Foundation
+import Synchronization
 
 /// How far a piece of long work is, with the time left; only rank 0 has one that writes.
 ///
-/// In a terminal the line is rewritten in place; elsewhere a plain line appears every ten seconds.
-final class ProgressLine {
+/// In a terminal the line is rewritten in place; elsewhere a plain line appears every ten seconds. Several threads
+/// may tell it how far they are.
+final class ProgressLine: Sendable {
   private let label: String
   private let isSilent: Bool
   private let isLive: Bool
   private let start = ContinuousClock.now
-  private var lastShown: ContinuousClock.Instant?
+  private let lastShown: Mutex<ContinuousClock.Instant?> = Mutex(nil)
 
   /// A line for some work.
   ///
@@ -29,8 +31,12 @@ final class ProgressLine {
     guard !isSilent, done < total else { return }
     let now = ContinuousClock.now
     let interval: Duration = isLive ? .milliseconds(200) : .seconds(10)
-    guard now - (lastShown ?? start) >= interval else { return }
-    lastShown = now
+    let isDue = lastShown.withLock { last in
+      guard now - (last ?? start) >= interval else { return false }
+      last = now
+      return true
+    }
+    guard isDue else { return }
     let elapsed = (now - start).seconds
     let left = elapsed / Double(done) * Double(total - done)
     let text = "\(label): \(100 * done / total) %, \(readableDuration(left)) left"

@@ -5,17 +5,40 @@ extension Network {
   ///
   /// The tensors are `layers.0.weight` (outputs × inputs), `layers.0.bias`, and so on.
   ///
-  /// - Parameter metadata: texts to keep with it; `format` and `architecture` are added.
+  /// - Parameters:
+  ///   - metadata: texts to keep with it; `format` and `architecture` are added.
+  ///   - names: other names of the tensors, in the order of ``Architecture/tensors``.
   /// - Returns: the file, in memory.
-  public func checkpoint(metadata: [String: String] = [:]) -> Safetensors {
+  public func checkpoint(
+    metadata: [String: String] = [:], names: [String]? = nil
+  ) -> Safetensors {
     var all = metadata
     all["format"] = "pt"
     all["architecture"] = architecture.description
+    let tensors = architecture.tensors
+    let names = names ?? tensors.map(\.name)
+    precondition(names.count == tensors.count, "\(names) for the tensors of \(architecture)")
     return Safetensors(
-      tensors: architecture.tensors.map {
-        Safetensors.Tensor(name: $0.name, shape: $0.shape, floats: parameters[$0.range])
+      tensors: zip(names, tensors).map { name, tensor in
+        Safetensors.Tensor(name: name, shape: tensor.shape, floats: parameters[tensor.range])
       },
       metadata: all)
+  }
+
+  /// The names that a checkpoint gives the tensors of the network it holds, in the order of
+  /// ``Architecture/tensors``.
+  public static func tensorNames(in file: Safetensors) -> [String] {
+    weights(in: file).flatMap { [$0.name, biasName(of: $0)] }
+  }
+
+  /// The tensors of weights in the order of the layers.
+  private static func weights(in file: Safetensors) -> [Safetensors.Tensor] {
+    file.tensors.filter { $0.name.hasSuffix("weight") }
+      .sorted { naturallyPrecedes($0.name, $1.name) }
+  }
+
+  private static func biasName(of weight: Safetensors.Tensor) -> String {
+    weight.name.dropLast("weight".count) + "bias"
   }
 
   /// The network that a checkpoint holds, whatever program wrote it.
@@ -29,8 +52,7 @@ extension Network {
   /// - Throws: ``CheckpointError`` if the tensors are not those of one multi-layer perceptron, are of
   ///   another element type than F32, or hold a NaN or an infinity.
   public init(_ file: Safetensors, path: String) throws(CheckpointError) {
-    let weights = file.tensors.filter { $0.name.hasSuffix("weight") }
-      .sorted { naturallyPrecedes($0.name, $1.name) }
+    let weights = Self.weights(in: file)
     guard !weights.isEmpty else {
       throw CheckpointError(
         path,
@@ -55,8 +77,8 @@ extension Network {
           "the layers do not chain: \"\(weight.name)\" takes \(inputs) inputs where the layer before"
             + " it has \(widths.last ?? 0) outputs. In the order of their names: \(shapes)")
       }
-      let biasName = weight.name.dropLast("weight".count) + "bias"
-      guard let bias = file[String(biasName)] else {
+      let biasName = Self.biasName(of: weight)
+      guard let bias = file[biasName] else {
         throw CheckpointError(
           path, "tensor \"\(weight.name)\" has no \"\(biasName)\" beside it")
       }
@@ -84,7 +106,7 @@ extension Network {
     guard used == file.tensors.count else {
       let extra = file.tensors.filter { tensor in
         !tensor.name.hasSuffix("weight")
-          && !weights.contains { $0.name.dropLast("weight".count) + "bias" == tensor.name }
+          && !weights.contains { Self.biasName(of: $0) == tensor.name }
       }
       throw CheckpointError(
         path,

@@ -105,8 +105,12 @@ public struct Safetensors: Equatable, Sendable {
   ///   pickle, a Git LFS pointer, a web page), or whose header is too large, malformed, names a tensor
   ///   twice, or describes bytes that overlap, leave a gap or do not exist.
   public init(contentsOf path: String) throws(CheckpointError) {
-    guard FileManager.default.fileExists(atPath: path) else {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw CheckpointError(path, "no such file")
+    }
+    guard !isFolder.boolValue else {
+      throw CheckpointError(path, "is a folder, not a safetensors file")
     }
     let data: Data
     do {

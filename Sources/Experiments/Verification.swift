@@ -1,0 +1,210 @@
+import Foundation
+import Merging
+import Networks
+
+/// Shows which axes permutations act on, and that permuting hidden units leaves networks' functions as they are.
+///
+/// Of a run folder: its members, merged networks and students under random permutations, and the members under those
+/// that merging found. Of checkpoints from anywhere: each under random permutations.
+public struct Verification {
+  public let paths: [String]
+  public let isRunFolder: Bool
+  public let draws: Int
+  public let seed: UInt64
+  public let threads: Int
+
+  /// A verification.
+  ///
+  /// - Parameters:
+  ///   - paths: one run folder, or checkpoints.
+  ///   - isRunFolder: which of the two.
+  ///   - draws: how many random permutations each network is put through.
+  ///   - seed: the seed of permutations and inputs.
+  ///   - threads: how many threads compute; nil for one a core.
+  /// - Throws: ``UsageError`` if there is nothing to draw or no thread to do it.
+  public init(
+    _ paths: [String], isRunFolder: Bool, draws: Int, seed: UInt64, threads: Int?
+  ) throws(UsageError) {
+    guard (1...1_000_000).contains(draws) else {
+      throw UsageError("--draws \(draws): expected 1 to 1000000")
+    }
+    if let threads, threads < 1 { throw UsageError("--threads \(threads): expected 1 or more") }
+    self.paths = paths
+    self.isRunFolder = isRunFolder
+    self.draws = draws
+    self.seed = seed
+    self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// What came of it.
+  public struct Outcome: Codable, Sendable {
+    /// One for each architecture with its own tensor names.
+    public var specs: [Spec] = []
+    public var rows: [Row] = []
+
+    /// The share of the largest logit that a difference must stay below.
+    public var tolerance = InvarianceCheck.tolerance
+  }
+
+  /// What the permutations of one kind of network act on.
+  public struct Spec: Codable, Equatable, Sendable {
+    public var architecture: String
+    public var permutations: [Permutation]
+
+    /// One permutation of hidden units.
+    public struct Permutation: Codable, Equatable, Sendable {
+      public var units: Int
+      public var axes: [Axis]
+    }
+
+    /// An axis of a tensor.
+    public struct Axis: Codable, Equatable, Sendable {
+      public var tensor: String
+      public var shape: [Int]
+      /// From 0.
+      public var axis: Int
+    }
+
+    init(_ architecture: Architecture, names: [String]) {
+      let tensors = architecture.tensors
+      self.architecture = architecture.description
+      permutations = PermutationSpec(architecture).groups.map { group in
+        Permutation(
+          units: group.count,
+          axes: group.places.map { place in
+            let name = zip(tensors, names).first { $0.0 == place.tensor }?.1
+            return Axis(
+              tensor: name ?? place.tensor.name, shape: place.tensor.shape, axis: place.axis)
+          })
+      }
+    }
+  }
+
+  /// How far permutations moved a network's logits.
+  public struct Row: Codable, Sendable {
+    /// The file, or which networks.
+    public var name: String
+    /// `random`, or the chain of methods that found the permutations.
+    public var permutations: String
+    public var largestLogit: Double
+    /// The largest difference of two logits, over inputs and draws.
+    public var difference: Double
+    /// The difference as a share of the largest logit.
+    public var relative: Double
+  }
+
+  /// Reads and checks every network.
+  ///
+  /// - Throws: `CheckpointError` for a file that is no network, `RunFolderError`.
+  public func run() throws -> Outcome {
+    try isRunFolder ? verifyFolder(RunFolder(paths[0])) : verifyCheckpoints()
+  }
+
+  private func verifyCheckpoints() throws -> Outcome {
+    var outcome = Outcome()
+    for file in try paths.map(CheckpointFile.init) {
+      let spec = Spec(file.network.architecture, names: file.tensorNames)
+      if !outcome.specs.contains(spec) { outcome.specs.append(spec) }
+      outcome.rows.append(try row(file.network, file.path, check(file.network.architecture)))
+    }
+    return outcome
+  }
+
+  private func verifyFolder(_ folder: RunFolder) throws -> Outcome {
+    let experiment = try folder.readExperiment()
+    let architecture = experiment.architecture
+    let check = check(architecture)
+    var outcome = Outcome(specs: [Spec(architecture, names: architecture.tensors.map(\.name))])
+
+    let memberNames = (0..<experiment.members).map(RunFolder.memberName)
+      .filter(folder.hasNetwork)
+    let members = try memberNames.map { try folder.readNetwork($0, for: experiment) }
+    let laterNames =
+      folder.mergedNames().map(RunFolder.mergedName)
+      + (0..<experiment.students).map(RunFolder.studentName).filter(folder.hasNetwork)
+    let later = try laterNames.map { try folder.readNetwork($0, for: experiment) }
+    guard !members.isEmpty || !later.isEmpty else {
+      throw CheckpointError(
+        folder.path,
+        "holds no networks yet; train the members first: `permavg train --output \(folder.path)`")
+    }
+    for (name, network) in zip(memberNames + laterNames, members + later) {
+      outcome.rows.append(try row(network, folder.path("\(name).safetensors"), check))
+    }
+    for chain in folder.mergedNames() where members.count == experiment.members {
+      guard let found = try folder.readPermutations(method: chain, for: experiment) else {
+        continue
+      }
+      let worst = zip(members, found).map { check.differenceWhenPermuted($0, by: [$1]) }
+        .max { $0.relative < $1.relative }
+      if let worst { outcome.rows.append(Row(folder.path("members"), chain, worst)) }
+    }
+    return outcome
+  }
+
+  private func check(_ architecture: Architecture) -> InvarianceCheck {
+    InvarianceCheck(architecture, draws: draws, seed: seed, threads: threads)
+  }
+
+  private func row(_ network: Network, _ path: String, _ check: InvarianceCheck) throws -> Row {
+    let difference = check.differenceWhenPermuted(network, by: check.draws)
+    try requireFinite([difference.largestLogit], of: path)
+    return Row(path, "random", difference)
+  }
+}
+
+extension Verification.Row {
+  fileprivate init(
+    _ name: String, _ permutations: String, _ difference: InvarianceCheck.Difference
+  ) {
+    self.init(
+      name: name, permutations: permutations, largestLogit: Double(difference.largestLogit),
+      difference: Double(difference.absolute), relative: difference.relative)
+  }
+}
+
+extension Verification.Outcome {
+  /// Checks that no network's function was changed.
+  ///
+  /// - Throws: `CheckpointError` naming the first that was.
+  public func requireInvariance() throws(CheckpointError) {
+    guard let row = rows.first(where: { !($0.relative < tolerance) }) else { return }
+    throw CheckpointError(
+      row.name,
+      "permuting hidden units (\(row.permutations)) changes its logits by \(scientific(row.relative))"
+        + " of the largest, \(scientific(tolerance)) is allowed: the permutations do not fit the"
+        + " network, or its weights cancel so closely that sums of 32-bit floats depend on their order"
+    )
+  }
+
+  /// The specs, and the rows as a table.
+  public func table(draws: Int) -> String {
+    let specs = specs.map { spec in
+      (["\(spec.architecture): \(counted(spec.permutations.count, "permutation"))"]
+        + spec.permutations.enumerated().map { index, permutation in
+          let axes = permutation.axes.map { axis in
+            let shape = axis.shape.map(String.init).joined(separator: " × ")
+            return "axis \(axis.axis) of \(axis.tensor) [\(shape)]"
+          }
+          return "  P\(index) of \(counted(permutation.units, "unit")): "
+            + axes.joined(separator: ", ")
+        }).joined(separator: "\n")
+    }
+    var table = TextTable([
+      "logits on \(InvarianceCheck.rows) random inputs", "permuted", "largest logit",
+      "largest difference", "relative",
+    ])
+    for row in rows {
+      table.append([
+        row.name, row.permutations == "random" ? "at random, \(draws) ×" : "by \(row.permutations)",
+        decimal(row.largestLogit, 3), scientific(row.difference), scientific(row.relative),
+      ])
+    }
+    return specs.joined(separator: "\n") + "\n\n" + table.text
+  }
+}
+
+/// `1.2e-07`; `0` for zero.
+func scientific(_ value: Double) -> String {
+  value == 0 ? "0" : String(format: "%.1e", value)
+}

@@ -17,7 +17,7 @@ public struct MergingMethod: Sendable {
   /// - Parameters:
   ///   - name: as the command line and the run folder spell it; lower case letters and hyphens.
   ///   - summary: one line about it.
-  ///   - needsData: whether it can do without training data.
+  ///   - needsData: whether it cannot do without training data.
   ///   - make: gives the merger for some settings.
   public init(
     name: String, summary: String, needsData: Bool = false,
@@ -31,7 +31,8 @@ public struct MergingMethod: Sendable {
 
   /// Every method, in the order they are listed in.
   public static let all = [
-    naive, weightMatching, mergeMany, permavg, harden,
+    naive, weightMatching, activationMatching, weightActivationMatching, mergeMany, permavg, harden,
+    repair, rescale, refitHead, leastSquares,
   ]
 
   /// The method of a name.

@@ -37,6 +37,11 @@ import Testing
     #expect(largestDifference(solution, problem.x) < 1e-10)
   }
 
+  @Test func `only the lower triangle is read`() throws {
+    let solution = try solvePositiveDefinite([4, 7, 2, 3], 2, [10, 8], columns: 1)
+    #expect(largestDifference(solution, [1.75, 1.5]) < 1e-14)
+  }
+
   @Test func `a matrix that is not positive definite is refused`() {
     #expect(throws: MergeError.self, "an eigenvalue is below zero") {
       try solvePositiveDefinite([1, 2, 2, 1], 2, [1, 1], columns: 1)

@@ -58,6 +58,88 @@ private let small = [
     #expect(payload("gather soft targets") == (ranks - 1) * targets)
   }
 
+  @Test(.timeLimit(.minutes(5)))
+  func `methods that sum over the training images give the same bytes on 1, 2, 3 and 5 ranks`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      let members = "\(folder)/members"
+      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "7"]
+      let outcome = try Program.permavg(ranks: 2, ["train", "--output", members] + training)
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      var first: [String: Data]?
+      for ranks in [1, 2, 3, 5] {
+        let run = "\(folder)/ranks-\(ranks)"
+        try FileManager.default.copyItem(atPath: members, toPath: run)
+        let outcome = try Program.permavg(
+          ranks: ranks,
+          [
+            "merge", run, "--method", "weight-matching,repair", "--method",
+            "activation-matching,refit-head",
+          ])
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        let files = try reproducibleContents(of: run)
+        #expect(
+          files.keys.filter { $0.hasPrefix("merged/") }.sorted() == [
+            "merged/activation-matching+refit-head.permutations.safetensors",
+            "merged/activation-matching+refit-head.safetensors",
+            "merged/weight-matching+repair.permutations.safetensors",
+            "merged/weight-matching+repair.safetensors",
+          ])
+        if let first {
+          for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
+        }
+        first = first ?? files
+        try checkSharedSums(run, ranks: ranks)
+      }
+    }
+  }
+
+  /// The statistics' payload must be what is asked for: the networks to each rank, every shard's sums to rank 0.
+  private func checkSharedSums(_ run: String, ranks: Int) throws {
+    let command = try #require(
+      try RunFolder(run).readCommunication().commands.first { $0.command == "merge" })
+    let payload = command.phases.first { $0.name == "share statistics" }?.payloadBytes
+    // 784-24-20-10, 4 members, 9500 images in ten chunks, each a shard of its own.
+    let (first, second, all) = (785 * 24, 785 * 24 + 25 * 20, 785 * 24 + 25 * 20 + 21 * 10)
+    let asked = [
+      // Of repair: the merged network and the members, up to each hidden layer.
+      (networks: 5, parameters: first, layers: 1, sums: 5 * 2 * 24),
+      (networks: 5, parameters: second, layers: 2, sums: 5 * 2 * 20),
+      // Of matching: all members.
+      (networks: 4, parameters: first, layers: 1, sums: 4 * 2 * 24 + 3 * 24 * 24),
+      (networks: 4, parameters: second, layers: 2, sums: 4 * 2 * 20 + 3 * 20 * 20),
+      // Of the last layer.
+      (networks: 5, parameters: all, layers: 3, sums: 21 * (21 + 10)),
+    ]
+    let away = (0..<10).filter { $0 % ranks != 0 }.count
+    let expected = asked.reduce(0) { sum, asked in
+      let header = 8 * (3 + asked.layers + 1)
+      return sum + (ranks - 1) * (header + 4 * asked.networks * asked.parameters)
+        + away * 8 * asked.sums
+    }
+    #expect(payload == expected)
+  }
+
+  @Test(arguments: [1, 3])
+  func `a merge that fails after sums were shared ends on every rank`(ranks: Int) throws {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "7"]
+      let trained = try Program.permavg(ranks: 2, ["train", "--output", run] + training)
+      try #require(trained.status == 0, "\(trained.errors)")
+      let outcome = try Program.permavg(
+        ranks: ranks,
+        [
+          "merge", run, "--method", "activation-matching,repair,permavg", "--permavg-epochs", "1",
+          "--permavg-learning-rate", "1e38",
+        ])
+      #expect(outcome.status == 2, "\(outcome.errors)")
+      #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+      #expect(outcome.errorLines.first?.contains("permavg: the loss became") == true)
+    }
+  }
+
   @Test(.timeLimit(.minutes(3)))
   func `the stages one by one give the bytes of the whole run`() throws {
     try withTemporaryFolder { folder in

@@ -30,19 +30,27 @@ public struct MergingMethod: Sendable {
   }
 
   /// Every method, in the order they are listed in.
-  public static let all = [
-    // Matching
-    naive, weightMatching, mergeMany, activationMatching, weightActivationMatching,
-    straightThrough, c2m3,
-    // Learning
-    permavg, permavgLabels, permavgEnsemble, permavgBoth, harden,
-    unitWeights, unitWeightsEnsemble, unitWeightsBoth,
-    // Correction
-    repair, rescale, refitHead, leastSquares,
-    // Selection, which is no averaging
-    neuronSelection, greedySoup,
-    // Controls
-    bestMember, fineTune, fineTuneBoth,
+  public static let all = families.flatMap(\.methods)
+
+  /// The methods by what they do to a merge.
+  public static let families: [(name: String, methods: [MergingMethod])] = [
+    (
+      "Matching: the mean of permuted members",
+      [
+        naive, weightMatching, mergeMany, activationMatching, weightActivationMatching,
+        straightThrough, c2m3,
+      ]
+    ),
+    (
+      "Learning: a mean that gradient descent finds",
+      [
+        permavg, permavgLabels, permavgEnsemble, permavgBoth, harden, unitWeights,
+        unitWeightsEnsemble, unitWeightsBoth,
+      ]
+    ),
+    ("Correction of a merged network", [repair, rescale, refitHead, leastSquares]),
+    ("Selection: not an average of all members", [neuronSelection, greedySoup]),
+    ("Controls, to hold merges against", [bestMember, fineTune, fineTuneBoth]),
   ]
 
   /// The method of a name.

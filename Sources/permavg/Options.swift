@@ -130,15 +130,21 @@ struct MemberOptions: ParsableArguments {
   func apply(to experiment: inout Experiment) { members.map { experiment.members = $0 } }
 }
 
+/// Every merging method with its summary, a line each.
+private let methodList = MergingMethod.families.map { family in
+  let methods = family.methods.map { "  \($0.name): \($0.summary)" }
+  return ([family.name] + methods).joined(separator: "\n")
+}.joined(separator: "\n")
+
 /// How members are merged.
 struct MergingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A way to merge: one method, or several joined by commas, each starting from what those before"
-        + " have come to. May be given more than once. "
-        + MergingMethod.all.map { "\($0.name): \($0.summary)" }.joined(separator: "; ")
-        + ". (default: \(defaultChains.map(\.name).joined(separator: " and ")); for checkpoints:"
+        + " have come to. May be given more than once."
+        + " (default: \(defaultChains.map(\.description).joined(separator: " and ")); for checkpoints:"
         + " \(defaultCheckpointChain))",
+      discussion: methodList,
       valueName: "methods"), transform: { try MergeChain(parsing: $0) })
   var method: [MergeChain] = []
 

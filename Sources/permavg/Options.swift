@@ -14,8 +14,11 @@ extension Recipe: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension Combination: ExpressibleByArgument {}
 
-/// The ways to merge a run's members unless others are asked for.
-private let defaultChains = [MergeChain(.naive), MergeChain(.permavg)]
+/// The ways to merge a run's members unless others are asked for: the thesis' two, and the best there is.
+private let defaultChains = [
+  MergeChain(.naive), MergeChain(.permavg),
+  MergeChain(.mergeMany, .unitWeights, .refitHead),
+]
 
 /// The way to merge checkpoints unless another is asked for: the best that needs no data.
 private let defaultCheckpointChain = MergeChain(.mergeMany)

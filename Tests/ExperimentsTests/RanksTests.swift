@@ -25,7 +25,9 @@ private let small = [
         #expect(
           files.keys.sorted() == [
             "experiment.json", "members/000.safetensors", "members/001.safetensors",
-            "members/002.safetensors", "members/003.safetensors", "merged/naive.safetensors",
+            "members/002.safetensors", "members/003.safetensors",
+            "merged/mergemany+unit-weights+refit-head.permutations.safetensors",
+            "merged/mergemany+unit-weights+refit-head.safetensors", "merged/naive.safetensors",
             "merged/permavg-hard.safetensors", "merged/permavg.permutations.safetensors",
             "merged/permavg.safetensors", "metrics.jsonl", "results.json",
             "students/000.safetensors", "students/001.safetensors",
@@ -154,6 +156,7 @@ private let small = [
         (2, ["train", "--output", staged] + training),
         (nil, ["merge", staged, "--method", "naive"]),
         (nil, ["merge", staged, "--method", "permavg", "--permavg-epochs", "1"]),
+        (nil, ["merge", staged, "--method", "mergemany,unit-weights,refit-head"]),
         (3, ["distill", staged, "--students", "2"]),
         (nil, ["evaluate", staged]),
         (nil, ["report", staged]),

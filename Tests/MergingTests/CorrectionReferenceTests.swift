@@ -40,9 +40,7 @@ import Testing
     var merge = try ActivationMatching(.activations).merge(members, in: context)
     let before = merge.network
     let method = try #require(MergingMethod.named(name))
-    let settings = MergeSettings(
-      matching: MatchingSettings(restarts: 1), permAVG: PermutedCopies.settings(epochs: 1))
-    try method.merger(settings).apply(to: &merge, in: context)
+    try method.merger(.standard).apply(to: &merge, in: context)
     let expected = try reference(name)
     #expect(largestDifference(merge.network, expected) < 1e-4)
     #expect(largestDifference(before, expected) > 0.1)

@@ -197,9 +197,7 @@ import Testing
     let problem = try Problem()
     let method = try #require(MergingMethod.named(name))
     #expect(method.needsData)
-    let merger = method.merger(
-      MergeSettings(
-        matching: MatchingSettings(restarts: 1), permAVG: PermutedCopies.settings(epochs: 1)))
+    let merger = method.merger(.standard)
     let empty = MergeContext(sums: InMemorySums([], features: 8))
     for context in [MergeContext(), empty] {
       let error = #expect(throws: MergeError.self) {

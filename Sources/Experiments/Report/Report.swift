@@ -54,6 +54,11 @@ struct Report {
     if let merged = percent(results.row("permavg")) {
       parts.append("one network merged by learned permutations <strong>\(merged)</strong>")
     }
+    let learned = results.rows(.merged).filter { $0.name.contains("unit-weights") }
+    if let best = learned.last, let merged = percent(best) {
+      parts.append(
+        "one in which each unit has its own weights of the members <strong>\(merged)</strong>")
+    }
     if let naive = percent(results.row("naive")) {
       parts.append("one merged without permutations \(naive)")
     }

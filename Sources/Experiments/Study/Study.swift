@@ -14,11 +14,11 @@ public final class Study {
   private let plan: StudyPlan
   private let dataFolder: String?
   private let threads: Int?
-  private let start = ContinuousClock.now
 
-  /// Work done by this call, and all there was when it started, in units of members.
+  /// Work that this call has done, and what may be left, in units of members; what was there already is neither.
   private var workDone = 0
   private var workLeft = 0
+  private var secondsWorked = 0.0
 
   /// A study in a folder, which is made if need be.
   ///
@@ -53,7 +53,7 @@ public final class Study {
   /// - Returns: the table, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
   public func run() throws -> StudyTable? {
-    workLeft = plan.seeds.count * (plan.sizes.reduce(0, +) + plan.experiment.members)
+    workLeft = plan.seeds.count * plan.sizes.reduce(0, +)
     var data: Session?
     for seed in plan.seeds {
       let session = try Session.forStudy(
@@ -71,20 +71,26 @@ public final class Study {
       try session.prepareSharedMembers()
       let members = try session.trainMembers()
       try session.close()
-      advance(by: plan.experiment.members)
       for size in plan.sizes {
         note(seed, size)
-        try runCell(seed, size, members: members, sharingDataOf: session)
-        advance(by: size)
+        let start = ContinuousClock.now
+        if try runCell(seed, size, members: members, sharingDataOf: session) {
+          workDone += size
+          secondsWorked += (ContinuousClock.now - start).seconds
+        }
+        workLeft -= size
         _ = try session.onRoot { try StudyTable(folder, plan).write(to: folder) }
       }
     }
     return try data?.onRoot { try StudyTable(folder, plan) }
   }
 
+  /// Does what is missing of a cell.
+  ///
+  /// - Returns: whether anything was.
   private func runCell(
     _ seed: UInt64, _ size: Int, members: [Network]?, sharingDataOf seedSession: Session
-  ) throws {
+  ) throws -> Bool {
     let session = try Session.forStudy(
       plan.experiment(seed: seed, members: size), in: world,
       folder: folder.cell(seed: seed, size: size), dataFolder: dataFolder, threads: threads,
@@ -98,24 +104,18 @@ public final class Study {
     let left = zip(chains, missing).filter { $0.1 == 1 }.map(\.0)
     if !left.isEmpty { try session.merge(own, by: left) }
     if missing[chains.count] == 1 { try session.distill(own) }
-    if missing.contains(1) {
-      _ = try session.evaluate(withLines: false)
-      try session.close()
-    }
-  }
-
-  private func advance(by work: Int) {
-    workDone += work
-    workLeft -= work
+    guard missing.contains(1) else { return false }
+    _ = try session.evaluate(withLines: false)
+    try session.close()
+    return true
   }
 
   /// Tells which cell is next, and how long all may take.
   private func note(_ seed: UInt64, _ size: Int) {
     guard world.isRoot else { return }
-    let elapsed = (ContinuousClock.now - start).seconds
     let left =
-      workDone > plan.experiment.members
-      ? ", about \(readableDuration(elapsed / Double(workDone) * Double(workLeft))) left in all"
+      workDone > 0
+      ? ", about \(readableDuration(secondsWorked / Double(workDone) * Double(workLeft))) left in all"
       : ""
     ProgressLine.note("study: seed \(seed), M = \(size)\(left)")
   }

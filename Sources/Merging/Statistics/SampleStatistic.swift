@@ -62,7 +62,7 @@ public struct SampleStatistic: Equatable, Sendable {
   ///   - kind: what is summed; of a layer that the networks have.
   ///   - networks: at least one, of one architecture; two for normal equations.
   public init(_ kind: Kind, of networks: [Network]) {
-    self.init(kind, cutOff: networks.map { $0.cutOff(after: kind.layer) })
+    self.init(kind, cutOff: networks.map { $0.truncated(to: kind.layer) })
   }
 
   private init(_ kind: Kind, cutOff networks: [Network]) {
@@ -114,17 +114,5 @@ extension SampleStatistic {
       cutOff: (0..<header[2]).map {
         Network(architecture, parameters: Array(parameters[$0 * size..<($0 + 1) * size]))
       })
-  }
-}
-
-extension Network {
-  /// The network up to a layer, without the layer's ReLU: what it puts out are the layer's units before it.
-  func cutOff(after layer: Int) -> Network {
-    precondition(
-      architecture.layers.indices.contains(layer), "\(architecture) has no layer \(layer)")
-    guard let shorter = Architecture(widths: Array(architecture.widths[...(layer + 1)])) else {
-      preconditionFailure("\(architecture) has no widths")
-    }
-    return Network(shorter, parameters: Array(parameters[..<shorter.parameterCount]))
   }
 }

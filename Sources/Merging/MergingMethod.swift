@@ -31,7 +31,8 @@ public struct MergingMethod: Sendable {
 
   /// Every method, in the order they are listed in.
   public static let all = [
-    naive, weightMatching, mergeMany, c2m3, permavg, harden, neuronSelection, greedySoup, bestMember,
+    naive, weightMatching, mergeMany, c2m3, permavg, harden, neuronSelection, greedySoup,
+    bestMember,
   ]
 
   /// The method of a name.

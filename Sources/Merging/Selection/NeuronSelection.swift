@@ -3,7 +3,8 @@ import Networks
 extension MergingMethod {
   public static let neuronSelection = MergingMethod(
     name: "neuron-selection",
-    summary: "the members' most distinct hidden units and a refitted head; no average", needsData: true
+    summary: "the members' most distinct hidden units and a refitted head; no average",
+    needsData: true
   ) { _ in NeuronSelection() }
 }
 

@@ -41,7 +41,8 @@ public struct GreedySoup: Merger {
     for (place, member) in order.enumerated().dropFirst() {
       // By number, so that the bits do not depend on the order of taking them.
       let next = (chosen + [member]).sorted()
-      let mean = Network(merge.architecture, parameters: mean(of: next.map { members[$0].parameters }))
+      let mean = Network(
+        merge.architecture, parameters: mean(of: next.map { members[$0].parameters }))
       let accuracy = validate(mean)
       if accuracy >= best { (chosen, soup, best) = (next, mean, accuracy) }
       context.onStep(members.count + place, steps)

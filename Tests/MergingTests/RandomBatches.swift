@@ -23,6 +23,13 @@ struct RandomBatches: BatchSource {
     batchesPerEpoch = (count + batchSize - 1) / batchSize
   }
 
+  /// Given inputs, all of class 0.
+  init(inputs: [Float], features: Int) {
+    (self.inputs, self.features) = (inputs, features)
+    labels = Array(repeating: 0, count: inputs.count / features)
+    batchesPerEpoch = (labels.count + batchSize - 1) / batchSize
+  }
+
   func startEpoch(_ epoch: Int) {}
 
   func fill(_ batch: inout Batch, with index: Int) {

@@ -65,13 +65,13 @@ struct WeightMatcher: Sendable {
   }
 
   /// The same, sooner where the network was matched to a similar reference before: `prices` are those of the units
-  /// of each layer in the last assignment, empty if there was none.
+  /// of each layer in the last assignment, empty if there was none, and one who comes back needs few `sweeps`.
   func match(
     _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
-    random: inout RandomStream, prices: inout [[Double]]
+    random: inout RandomStream, prices: inout [[Double]], sweeps: Int = 100
   ) -> [Permutation] {
     var permutations = identity
-    for _ in 0..<100 {
+    for _ in 0..<sweeps {
       var isImproved = false
       for index in random.permutation(of: spec.groups.count) {
         let similarity = similarity(

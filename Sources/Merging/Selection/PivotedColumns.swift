@@ -14,7 +14,7 @@ import RealModule
 ///   - h: samples × columns.
 ///   - count: how many columns are wanted, at most all.
 ///   - threads: how many threads compute; the answer does not depend on it.
-/// - Returns: the columns in the order in which they were taken; of equal ones the first comes first.
+/// - Returns: the columns in the order in which they were taken; of those equal to 10⁻⁶ the first comes first.
 func pivotedColumns(of h: Matrix, count: Int, threads: Int = 1) -> [Int] {
   precondition(count <= h.columns, "\(count) of \(h.columns) columns")
   var pivoting = Pivoting(h, count: count, threads: threads)
@@ -44,8 +44,8 @@ private struct Pivoting {
   private static let chunk = 1024
   /// Columns that stay in the first cache while a row of the factor is computed; fixed, as are the bits with it.
   private static let block = 1024
-  /// Of squares.
-  private static let dependence = 1e-6
+  /// The share of a squared norm that counts as nothing, and the difference of squares that does.
+  private static let (dependence, tie) = (1e-6, 1e-6)
 
   init(_ h: Matrix, count: Int, threads: Int) {
     self.h = h
@@ -66,13 +66,15 @@ private struct Pivoting {
 
   /// Takes the next pivot; false if every other column depends on those taken.
   mutating func takeNext() -> Bool {
-    var pivot = -1
-    var largest = 0.0
-    for (column, residual) in residuals.enumerated()
-    where residual > largest && residual > Self.dependence * squares[column] {
-      (pivot, largest) = (column, residual)
+    func isOpen(_ column: Int) -> Bool {
+      residuals[column] > Self.dependence * squares[column]
     }
-    guard pivot >= 0 else { return false }
+    let largest = residuals.indices.reduce(0) { isOpen($1) ? max($0, residuals[$1]) : $0 }
+    guard largest > 0,
+      let pivot = residuals.indices.first(where: {
+        residuals[$0] >= (1 - Self.tie) * largest && isOpen($0)
+      })
+    else { return false }
     if grams[pivot].isEmpty { formGrams(with: pivot) }
     let row = factorRow(of: pivot)
     let start = pivots.count * h.columns

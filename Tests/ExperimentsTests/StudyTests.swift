@@ -98,6 +98,12 @@ private enum SmallStudy {
       #expect(csv.split(separator: "\n").count == 1 + 2 * (7 + 7 + 6))
       let html = try String(contentsOfFile: "\(folder)/study.html", encoding: .utf8)
       #expect(html.contains("mergemany+unit-weights") && html.contains("<polyline"))
+      for name in ["study.html", "study.csv", "study-summary.json"] {
+        try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+      }
+      #expect(try Program.permavg(ranks: 2, ["report", folder]).status == 0)
+      #expect(try String(contentsOfFile: "\(folder)/study.html", encoding: .utf8) == html)
+      #expect(try SmallStudy.summaries(folder) == summaries)
     }
   }
 

@@ -18,8 +18,8 @@ struct ScalingChart {
   let unit: String
   var lines: [Line]
 
-  private let width = 460.0
-  private let height = 330.0
+  private let width = 930.0
+  private let height = 360.0
   private let left = 56.0
   private let right = 12.0
   private let top = 10.0

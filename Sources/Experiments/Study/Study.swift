@@ -85,6 +85,25 @@ public final class Study {
     return try data?.onRoot { try StudyTable(folder, plan) }
   }
 
+  /// Writes a study's tables and page anew from what its cells hold.
+  ///
+  /// - Parameters:
+  ///   - path: a folder.
+  ///   - world: all ranks.
+  /// - Returns: whether the folder is a study's; nothing is written to another.
+  /// - Throws: `JointFailure`, on every rank.
+  public static func writeReport(at path: String, in world: Communicator) throws -> Bool {
+    let folder = RunFolder(path)
+    var isStudy = [0]
+    try world.together {
+      guard world.isRoot, let plan = try folder.readStudyPlan() else { return }
+      try StudyTable(folder, plan).write(to: folder)
+      isStudy = [1]
+    }
+    try world.broadcast(&isStudy, from: 0, phase: "study")
+    return isStudy == [1]
+  }
+
   /// Does what is missing of a cell.
   ///
   /// - Returns: whether anything was.

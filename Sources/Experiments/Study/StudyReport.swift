@@ -39,8 +39,7 @@ struct StudyReport {
       heading: "Against M",
       caption: "Bars are one standard deviation over seeds; sizes are equally far apart."
         + (isCut ? " What is far from the ensemble lies outside, and in the tables." : ""),
-      body: "<div class=\"row\">\(charts.map { $0.figure(sizes: table.plan.sizes) }.joined())</div>"
-        + ScalingChart.legend(charts))
+      body: charts.map { $0.figure(sizes: table.plan.sizes) + ScalingChart.legend([$0]) }.joined())
   }
 
   private func chart(

@@ -21,6 +21,9 @@ extension MergingMethod {
 ///   merged network's activations below to what each unit received in its own network;
 /// - the head is fitted to the mean of the members' logits.
 ///
+/// On Fashion-MNIST it comes out at the members' mean accuracy, for 3 members as for 16, where averages fall behind it by
+/// 1 to 3 points, but not at the ensemble's.
+///
 /// Fits are ridge regressions with 10⁻⁴ a sample. No labels are used. Memory is that of the activations, samples ×
 /// M n floats, at most 256 MB.
 public struct NeuronSelection: Merger {

@@ -40,14 +40,12 @@ extension Session {
     }
     let merge = outcome.merge
 
-    var names: [String] = []
-    for variant in merge.variants {
+    let variants = merge.variants.map { variant in
       let suffix = variant.suffix.isEmpty ? "" : "-\(variant.suffix)"
-      names.append(RunFolder.mergedName(chain.name + suffix))
-      try folder.write(variant.network, names[names.count - 1], for: experiment)
+      return (name: RunFolder.mergedName(chain.name + suffix), network: variant.network)
     }
     if merge.isAligned { try folder.writePermutations(merge, method: chain.name) }
-    try folder.note(seconds: names.map { ($0, outcome.seconds) })
+    try folder.note(seconds: variants.map { ($0.name, outcome.seconds) })
     if !merge.history.isEmpty {
       var log = try folder.readLearningLog()
       log.replace(
@@ -59,6 +57,10 @@ extension Session {
             sharpness: $0.sharpness)
         })
       try folder.write(log)
+    }
+    // The chain's own network comes last: once it is there, all else of it is too.
+    for (name, network) in variants.reversed() {
+      try folder.write(network, name, for: experiment)
     }
     progress.finish()
   }

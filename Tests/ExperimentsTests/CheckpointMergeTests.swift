@@ -188,4 +188,76 @@ import Testing
       #expect(outcome.errorLines.count == 1 && outcome.errors.contains("synthetic has 784 inputs"))
     }
   }
+
+  @Test func `what is no file is refused before the merge, and left as it was`() throws {
+    try withTemporaryFolder { folder in
+      let paths = try write(copies("6-5-3"), to: folder)
+      let pipe = "\(folder)/pipe"
+      #expect(mkfifo(pipe, 0o600) == 0)
+      // Only root may make devices.
+      let device = "\(folder)/device"
+      let isRoot = mknod(device, S_IFCHR | 0o600, 0x103) == 0
+      let lost = "\(folder)/lost"
+      try FileManager.default.createSymbolicLink(
+        atPath: lost, withDestinationPath: "missing/merged.safetensors")
+      let cases =
+        [(pipe, "is a FIFO; name a regular file"), (lost, "no folder \(folder)/missing")]
+        + [("/proc/merged.safetensors", "no file can be made in /proc")]
+        + (isRoot ? [(device, "is a character device; name a regular file")] : [])
+      let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+      for (output, words) in cases {
+        for ranks in [nil, 2] {
+          // Before the work: the checkpoint that is not there is not even looked for.
+          let outcome = try Program.permavg(
+            ranks: ranks, ["merge"] + paths + ["\(folder)/missing.safetensors", "-o", output])
+          #expect(outcome.status == 2)
+          #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+          let line = outcome.errorLines.first ?? ""
+          #expect(line.contains("--output \(output): ") && line.contains(words), "\(line)")
+        }
+      }
+      #expect(FileKind(at: pipe) == .fifo && FileKind(at: lost) == .symbolicLink)
+      #expect(FileKind(at: device) == (isRoot ? .characterDevice : nil))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before)
+    }
+  }
+
+  @Test func `a link to a file is written through and stays`() throws {
+    try withTemporaryFolder { folder in
+      let paths = try write(copies("6-5-3"), to: folder)
+      try FileManager.default.createDirectory(
+        atPath: "\(folder)/store", withIntermediateDirectories: false)
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(folder)/latest", withDestinationPath: "store/merged.safetensors")
+      for method in ["naive", "weight-matching"] {
+        let result = try Program.permavg(
+          ["merge"] + paths + ["--method", method, "-o", "\(folder)/latest"])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(FileKind(at: "\(folder)/latest") == .symbolicLink)
+        #expect(
+          try FileManager.default.contentsOfDirectory(atPath: "\(folder)/store")
+            == ["merged.safetensors"])
+        let file = try Safetensors(contentsOf: "\(folder)/store/merged.safetensors")
+        #expect(file.metadata["method"] == method)
+      }
+    }
+  }
+
+  @Test func `a write that fails midway leaves the old file and nothing else`() throws {
+    try withTemporaryFolder { folder in
+      let paths = try write(copies("784-5000-10"), to: folder)
+      let output = "\(folder)/merged.safetensors"
+      try ExperimentsTests.write([1, 2, 3], to: output)
+      let before = try contents(of: folder)
+      // The file is of 16 MB, and files may have 5 or 10, by the shell's unit; Open MPI's own have 4.
+      let command = "ulimit -f 10000; trap '' XFSZ; exec \"$@\""
+      let result = try Command.run(
+        ["/bin/sh", "-c", command, "sh", try Program.path(), "merge"] + paths
+          + ["--method", "naive", "-o", output], ranks: nil)
+      #expect(result.status == 3)
+      #expect(
+        result.errorLines == ["error: \(output): could not be written: write: File too large"])
+      #expect(try contents(of: folder) == before)
+    }
+  }
 }

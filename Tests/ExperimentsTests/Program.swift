@@ -3,10 +3,15 @@ import TestSupport
 
 /// The built program, run as a user would.
 enum Program {
-  /// Runs `permavg`, which lies beside the tests, under mpirun if a number of ranks is given.
-  static func permavg(ranks: Int? = nil, _ arguments: [String]) throws -> Command.Outcome {
+  /// Where `permavg` is: beside the tests.
+  static func path() throws -> String {
     let products = URL(fileURLWithPath: try Command.executable()).deletingLastPathComponent().path
-    return try Command.run(["\(products)/permavg"] + arguments, ranks: ranks, seconds: 300)
+    return "\(products)/permavg"
+  }
+
+  /// Runs `permavg`, under mpirun if a number of ranks is given.
+  static func permavg(ranks: Int? = nil, _ arguments: [String]) throws -> Command.Outcome {
+    try Command.run([try path()] + arguments, ranks: ranks, seconds: 300)
   }
 }
 

@@ -215,7 +215,7 @@ extension CheckpointMerge {
     return found?.normalization
   }
 
-  /// Checks that a file can be made without losing a checkpoint.
+  /// Checks that a file can be made, and nothing but an older file of its name is lost by it.
   private static func requireNewFile(
     _ output: String, besides paths: [String]
   ) throws(UsageError) {
@@ -223,8 +223,18 @@ extension CheckpointMerge {
     guard !output.isEmpty, FileManager.default.fileExists(atPath: folder) else {
       throw UsageError("--output \(output): there is no folder \(folder); make it first")
     }
-    guard !isDirectory(output) else {
-      throw UsageError("--output \(output): is a folder; name a file")
+    let destination: FileDestination
+    do throws(FileWriteError) {
+      destination = try FileDestination(output)
+    } catch {
+      throw UsageError("--output \(output): \(error.reason)")
+    }
+    do throws(FileWriteError) {
+      try destination.requireWritableFolder()
+    } catch {
+      throw UsageError(
+        "--output \(output): no file can be made in \(destination.folder) (\(error.reason));"
+          + " name a file in another folder")
     }
     for path in paths where isSameFile(path, output) {
       throw UsageError("--output \(output): is one of the checkpoints; name another file")

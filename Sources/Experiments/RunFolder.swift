@@ -60,9 +60,11 @@ public struct RunFolder: Sendable {
   /// - Parameters:
   ///   - experiment: what the folder is to be about.
   ///   - keepsLaterStages: whether settings of merging and distillation stay as the folder has them.
-  /// - Throws: ``UsageError`` if the folder holds another experiment or other things.
+  /// - Throws: ``UsageError`` if the folder holds another experiment or other things, ``RunFolderError`` if
+  ///   its `members/`, `merged/` or `students/` is a link.
   func prepare(for experiment: Experiment, keepingLaterStages keepsLaterStages: Bool) throws {
     var experiment = experiment
+    try requireOwn(Self.folders)
     if exists("experiment.json") {
       let there = try readExperiment()
       if keepsLaterStages { experiment = experiment.adoptingLaterStages(of: there) }
@@ -73,8 +75,9 @@ public struct RunFolder: Sendable {
           "\(path): holds another experiment (\(differences.joined(separator: "; ")));"
             + " choose another --output, or remove the folder")
       }
-      if there.merging != experiment.merging { try empty("merged") }
-      if there.distillation != experiment.distillation { try empty("students") }
+      try empty(
+        (there.merging == experiment.merging ? [] : ["merged"])
+          + (there.distillation == experiment.distillation ? [] : ["students"]))
     } else if let contents = try? FileManager.default.contentsOfDirectory(atPath: path),
       !contents.isEmpty
     {
@@ -85,7 +88,7 @@ public struct RunFolder: Sendable {
     try make(path)
     // First of all, so that whatever comes later is known to be ours.
     try writeJSON(experiment, "experiment.json")
-    for folder in ["members", "merged", "students"] { try make(path(folder)) }
+    for folder in Self.folders { try make(path(folder)) }
   }
 
   func make(_ folder: String) throws(RunFolderError) {
@@ -96,24 +99,10 @@ public struct RunFolder: Sendable {
     }
   }
 
-  /// Removes what lies in one of the run's folders.
-  private func empty(_ folder: String) throws {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? [] {
-      try remove("\(folder)/\(name)")
-    }
-  }
-
-  /// Removes a file of the run, if it is there.
-  func remove(_ name: String) throws {
-    guard exists(name) else { return }
-    do {
-      try FileManager.default.removeItem(atPath: path(name))
-    } catch {
-      throw RunFolderError(path(name), "could not be removed: \(error.localizedDescription)")
-    }
-  }
-
   // MARK: - Networks
+
+  /// The folders that networks lie in.
+  static let folders = ["members", "merged", "students"]
 
   static func memberName(_ number: Int) -> String { numbered("members", number) }
   static func studentName(_ number: Int) -> String { numbered("students", number) }
@@ -191,7 +180,7 @@ public struct RunFolder: Sendable {
   }
 
   /// What the name of a variant that was hardened ends with.
-  private static let hardMark = "-hard"
+  static let hardMark = "-hard"
 
   private func mergedFiles() -> [String] {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: path("merged"))) ?? []
@@ -201,7 +190,7 @@ public struct RunFolder: Sendable {
 
   // MARK: - Permutations
 
-  private static let permutationMark = ".permutations"
+  static let permutationMark = ".permutations"
 
   private func permutationPath(_ method: String) -> String {
     path("merged/\(method)\(Self.permutationMark).safetensors")

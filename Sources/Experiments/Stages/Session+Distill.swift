@@ -41,8 +41,9 @@ extension Session {
   /// Sends the members' weights from rank 0 to every rank.
   private func broadcastTeacher(_ members: [Network]?) throws -> Teacher {
     var weights =
-      try onRoot {
-        try (members ?? folder.readMembers(for: experiment)).flatMap(\.parameters)
+      try onRoot { () throws -> [Float] in
+        try folder.requireOwn(["students"])
+        return try (members ?? folder.readMembers(for: experiment)).flatMap(\.parameters)
       } ?? []
     try world.broadcast(&weights, from: 0, phase: "broadcast teacher")
     let count = experiment.architecture.parameterCount

@@ -15,6 +15,7 @@ extension Session {
   public func merge(_ members: [Network]? = nil, by chains: [MergeChain]) throws {
     _ = try data()
     _ = try onRootWithSums { sums in
+      try folder.requireOwn(["merged"])
       let members = try members ?? folder.readMembers(for: experiment)
       var runner = try MergeRunner(members, settings: experiment.merging)
       let teacher = MergingTeacher(self, members: members)

@@ -180,6 +180,7 @@ extension RunFolder {
   /// Makes the folder for the members of an experiment; one that has more or fewer of the same is made use of.
   func prepareMembers(for experiment: Experiment) throws {
     var experiment = experiment
+    try requireOwn(Self.folders)
     if exists("experiment.json") {
       let there = try readExperiment()
       var same = experiment.adoptingLaterStages(of: there)
@@ -196,6 +197,6 @@ extension RunFolder {
     }
     try make(path)
     try writeJSON(experiment, "experiment.json")
-    for folder in ["members", "merged", "students"] { try make(path(folder)) }
+    for folder in Self.folders { try make(path(folder)) }
   }
 }

@@ -11,6 +11,21 @@ enum Launch {
     ("SLURM_STEP_NUM_TASKS", "srun"),
   ]
 
+  /// Whether the process is in a Slurm step of one task that no launcher of MPI's has made: a shell under
+  /// `srun --pty`, above all.
+  ///
+  /// Open MPI takes every step for a launch by `srun`, looks for a server of `srun`'s and ends the process when
+  /// there is none. One task is a world of one by any launcher, so nothing is lost by starting without; PMIx
+  /// variables tell of a server that does answer.
+  static func isAloneInSlurmStep(_ environment: [String: String]) -> Bool {
+    let launchers = ["OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "PMIX_RANK"]
+    return environment[slurmStep] != nil && launchers.allSatisfy { environment[$0] == nil }
+      && Int(environment["SLURM_STEP_NUM_TASKS"] ?? "1") == 1
+  }
+
+  /// The variable by which Open MPI (4.1: `schizo_slurm.c`) tells a step from a mere allocation.
+  static let slurmStep = "SLURM_STEP_ID"
+
   /// What is wrong with the launch, or `nil`.
   ///
   /// A launcher of another MPI family, or `srun` without the PMI that the library speaks, starts n

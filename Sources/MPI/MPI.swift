@@ -110,6 +110,9 @@ public enum MPI {
     guard isInitialized == 0 else {
       throw failure("MPI was started before in this process, and it starts only once")
     }
+    if Launch.isAloneInSlurmStep(ProcessInfo.processInfo.environment) {
+      unsetenv(Launch.slurmStep)
+    }
     var provided: Int32 = 0
     let code = MPI_Init_thread(nil, nil, threads.value, &provided)
     guard code == MPI_SUCCESS else { throw failure(text(of: code)) }

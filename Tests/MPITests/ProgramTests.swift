@@ -77,6 +77,28 @@ extension LaunchedTests {
       #expect(outcome.errorLines.first?.contains("MPI_LOCALNRANKS=4") == true)
     }
 
+    @Test(arguments: [nil, 2])
+    func `a shell in a Slurm step starts programs alone and by mpirun`(ranks: Int?) throws {
+      let outcome = try Launcher.run(
+        .success, ranks: ranks, environment: LaunchTests.slurmShell)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.errorLines.isEmpty && !outcome.errors.contains("srun"))
+    }
+
+    @Test
+    func `a step of several tasks whose srun serves no MPI is refused, or one process asked for`()
+      throws
+    {
+      var environment = LaunchTests.slurmShell
+      environment["SLURM_STEP_NUM_TASKS"] = "4"
+      // Open MPI itself refuses: it ends the process before any code of ours.
+      #expect(try Launcher.run(.success, ranks: nil, environment: environment).status != 0)
+      environment["SLURM_STEP_ID"] = nil
+      let outcome = try Launcher.run(.success, ranks: nil, environment: environment)
+      #expect(outcome.status == 2)
+      #expect(outcome.errorLines.first?.contains("SLURM_STEP_NUM_TASKS=4") == true)
+    }
+
     @Test func `dropping a request stops the process`() throws {
       let outcome = try Launcher.run(.droppedRequest, ranks: nil)
       #expect(outcome.status != 0)

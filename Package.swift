@@ -29,6 +29,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     // MARK: C libraries
@@ -41,42 +42,68 @@ let package = Package(
 
     // MARK: Libraries, each depending only on those above it
     .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: strict),
-    .target(name: "Networks", dependencies: ["COpenBLAS", realModule], swiftSettings: numeric),
-    .target(name: "Datasets", dependencies: ["Networks", "CZlib"], swiftSettings: numeric),
-    .target(name: "Training", dependencies: ["Networks", "Datasets"], swiftSettings: numeric),
-    .target(name: "Merging", dependencies: ["Networks", realModule], swiftSettings: numeric),
+    .target(name: "Tensors", dependencies: ["COpenBLAS", realModule], swiftSettings: numeric),
+    .target(name: "Networks", dependencies: ["Tensors", realModule], swiftSettings: numeric),
+    .target(
+      name: "Datasets", dependencies: ["Tensors", "Networks", "CZlib"], swiftSettings: numeric),
+    .target(
+      name: "Training", dependencies: ["Tensors", "Networks", "Datasets"], swiftSettings: numeric),
+    .target(
+      name: "Merging", dependencies: ["Tensors", "Networks", realModule], swiftSettings: numeric),
     .target(
       name: "Experiments",
-      dependencies: ["MPI", "Networks", "Datasets", "Training", "Merging", "CZlib"],
+      dependencies: [
+        "MPI", "Tensors", "Networks", "Datasets", "Training", "Merging", "CZlib",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      swiftSettings: strict),
+
+    .target(
+      name: "Benchmarks",
+      dependencies: [
+        "MPI", "Tensors", "Networks", "Datasets", "Training", "Merging", "Experiments",
+      ], swiftSettings: strict),
+
+    .target(
+      name: "Reports",
+      dependencies: ["MPI", "Tensors", "Networks", "Training", "Merging", "Experiments"],
       swiftSettings: strict),
 
     // MARK: The program
     .executableTarget(
       name: "permavg",
       dependencies: [
-        "MPI", "Networks", "Datasets", "Training", "Merging", "Experiments", argumentParser,
+        "MPI", "Networks", "Datasets", "Training", "Merging", "Experiments", "Benchmarks",
+        "Reports", argumentParser,
       ], swiftSettings: strict),
 
     // MARK: Tests
     .target(
-      name: "TestSupport", dependencies: ["Networks"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Tensors", "Networks"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(
       name: "MPITests", dependencies: ["MPI", "CMPI", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "NetworksTests", dependencies: ["Networks", "TestSupport"], exclude: ["Fixtures"],
-      swiftSettings: numeric),
+      name: "TensorsTests", dependencies: ["Tensors", "TestSupport"], swiftSettings: numeric),
     .testTarget(
-      name: "DatasetsTests", dependencies: ["Datasets", "Networks", "CZlib", "TestSupport"],
-      swiftSettings: numeric),
-    .testTarget(
-      name: "TrainingTests", dependencies: ["Training", "Datasets", "Networks", "TestSupport"],
+      name: "NetworksTests", dependencies: ["Tensors", "Networks", "TestSupport"],
       exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
-      name: "MergingTests", dependencies: ["Merging", "Networks", "TestSupport"],
+      name: "DatasetsTests",
+      dependencies: ["Tensors", "Datasets", "Networks", "CZlib", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Tensors", "Training", "Datasets", "Networks", "TestSupport"],
       exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
-      name: "ExperimentsTests", dependencies: ["Experiments", "permavg", "TestSupport"],
-      swiftSettings: strict),
+      name: "MergingTests", dependencies: ["Tensors", "Networks", "Merging", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: numeric),
+    .testTarget(
+      name: "ExperimentsTests",
+      dependencies: [
+        "Tensors", "Networks", "Datasets", "Training", "Merging", "Experiments", "Benchmarks",
+        "Reports", "permavg", "TestSupport",
+      ], swiftSettings: strict),
   ]
 )

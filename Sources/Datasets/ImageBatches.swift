@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Targets for each image of a set, for the image as it is and for its mirror image.
 public struct SoftTargets: Equatable, Sendable {
@@ -14,18 +15,14 @@ public struct SoftTargets: Equatable, Sendable {
   }
 }
 
-/// Seeded epochs of batches from a set of images.
+/// Seeded epochs of batches from some images.
 ///
 /// The order and the flips of an epoch are functions of (seed, purpose, member, epoch) alone. The last
 /// batch of an epoch is smaller if the images do not divide evenly.
-public struct ImageBatches: BatchSource, Sendable {
-  public let dataset: Dataset
-  public let normalization: Normalization
+public struct ImageBatches: BatchSource {
+  public let images: Images
   public let batchSize: Int
   public let isFlipping: Bool
-
-  /// Which images of the set are used.
-  public let indices: [Int]
 
   /// Targets to distil from, for every image of the set.
   public let targets: SoftTargets?
@@ -39,27 +36,23 @@ public struct ImageBatches: BatchSource, Sendable {
   private var order: [Int] = []
   private var flips: [Bool] = []
 
-  /// Epochs over some images of a set.
+  /// Epochs over some images.
   ///
   /// - Parameters:
-  ///   - dataset: the images.
-  ///   - indices: which of them; nil for all.
+  ///   - images: what is learned from.
   ///   - batchSize: samples a batch.
-  ///   - normalization: how bytes become floats.
   ///   - isFlipping: whether each image is mirrored with probability one half.
   ///   - targets: soft targets, for distillation.
   ///   - seed: the experiment's.
   ///   - purpose: what the batches are for; keeps the streams of members and of students apart.
   ///   - member: which member or student they are for.
   public init(
-    _ dataset: Dataset, indices: [Int]? = nil, batchSize: Int, normalization: Normalization,
-    isFlipping: Bool, targets: SoftTargets? = nil, seed: UInt64, purpose: String, member: Int = 0
+    _ images: Images, batchSize: Int, isFlipping: Bool, targets: SoftTargets? = nil, seed: UInt64,
+    purpose: String, member: Int = 0
   ) {
     precondition(batchSize > 0, "a batch of \(batchSize)")
-    self.dataset = dataset
-    self.indices = indices ?? Array(0..<dataset.count)
+    self.images = images
     self.batchSize = batchSize
-    self.normalization = normalization
     self.isFlipping = isFlipping
     self.targets = targets
     self.seed = seed
@@ -67,101 +60,37 @@ public struct ImageBatches: BatchSource, Sendable {
     self.member = member
   }
 
-  public var features: Int { dataset.features }
-  public var sampleCount: Int { indices.count }
-  public var batchesPerEpoch: Int { (indices.count + batchSize - 1) / batchSize }
+  public var features: Int { images.features }
+  public var sampleCount: Int { images.count }
+  public var batchesPerEpoch: Int { (images.count + batchSize - 1) / batchSize }
 
   public mutating func startEpoch(_ epoch: Int) {
     var random = RandomStream(seed: seed, "\(purpose) order", member, epoch)
-    order = random.permutation(of: indices.count).map { indices[$0] }
-    guard isFlipping else { return flips = Array(repeating: false, count: indices.count) }
+    order = random.permutation(of: images.count).map { images.indices[$0] }
+    guard isFlipping else { return flips = Array(repeating: false, count: images.count) }
     var coin = RandomStream(seed: seed, "\(purpose) flip", member, epoch)
-    flips = (0..<indices.count).map { _ in coin.next() >> 63 == 1 }
+    flips = images.indices.map { _ in coin.next() >> 63 == 1 }
   }
 
-  public func fill(_ batch: inout Batch, with index: Int) {
+  public func fill(_ batch: inout Batch, with index: Int, rows: Range<Int>) {
     precondition(!order.isEmpty, "startEpoch comes before the first batch")
-    let samples = index * batchSize..<min((index + 1) * batchSize, order.count)
+    let start = index * batchSize
+    let samples = start + rows.lowerBound..<min(start + rows.upperBound, order.count)
     batch.count = samples.count
     if let targets, batch.targets.isEmpty {
       batch.targets = Array(repeating: 0, count: batch.capacity * targets.classes)
     }
-    normalize(samples, into: &batch.inputs)
+    let first = samples.lowerBound
+    images.write(
+      samples.count, image: { order[first + $0] }, isFlipped: { flips[first + $0] },
+      threads: threads, into: &batch.inputs)
     for (row, sample) in samples.enumerated() {
       let image = order[sample]
-      batch.labels[row] = Int(dataset.labels[image])
+      batch.labels[row] = Int(images.dataset.labels[image])
       guard let targets else { continue }
       let classes = targets.classes
       let start = (2 * image + (flips[sample] ? 1 : 0)) * classes
       for c in 0..<classes { batch.targets[row * classes + c] = targets.values[start + c] }
-    }
-  }
-
-  /// Writes the images at some places of the epoch as floats, row by row.
-  private func normalize(_ samples: Range<Int>, into inputs: inout [Float]) {
-    let features = features
-    inputs.withUnsafeMutableBufferPointer { inputs in
-      // Each row is written by one thread.
-      nonisolated(unsafe) let inputs = inputs
-      let parts = min(threads, samples.count)
-      concurrently(parts, threads: threads) { index in
-        for row in index * samples.count / parts..<(index + 1) * samples.count / parts {
-          dataset.normalize(
-            order[samples.lowerBound + row], by: normalization,
-            isFlipped: flips[samples.lowerBound + row],
-            into: UnsafeMutableBufferPointer(
-              rebasing: inputs[row * features..<(row + 1) * features]))
-        }
-      }
-    }
-  }
-}
-
-extension Dataset {
-  /// Writes one image as floats into a row of a buffer of images × features.
-  ///
-  /// - Parameters:
-  ///   - image: which image.
-  ///   - normalization: how bytes become floats.
-  ///   - isFlipped: whether the image is mirrored left to right.
-  ///   - inputs: the buffer.
-  ///   - row: which of its rows is written.
-  public func normalize(
-    _ image: Int, by normalization: Normalization, isFlipped: Bool, into inputs: inout [Float],
-    row: Int
-  ) {
-    inputs.withUnsafeMutableBufferPointer {
-      normalize(
-        image, by: normalization, isFlipped: isFlipped,
-        into: UnsafeMutableBufferPointer(rebasing: $0[row * features..<(row + 1) * features]))
-    }
-  }
-
-  fileprivate func normalize(
-    _ image: Int, by normalization: Normalization, isFlipped: Bool,
-    into out: UnsafeMutableBufferPointer<Float>
-  ) {
-    pixels.withUnsafeBufferPointer { pixels in
-      normalizeImage(
-        UnsafeBufferPointer(rebasing: pixels[image * features..<(image + 1) * features]),
-        width: width, isFlipped: isFlipped, scale: normalization.scale, shift: normalization.shift,
-        into: out)
-    }
-  }
-
-  /// Writes a range of images, in order and as they are or all mirrored, into a buffer.
-  ///
-  /// - Parameters:
-  ///   - range: which images.
-  ///   - normalization: how bytes become floats.
-  ///   - isFlipped: whether all are mirrored.
-  ///   - inputs: at least range × features floats.
-  public func normalize(
-    _ range: Range<Int>, by normalization: Normalization, isFlipped: Bool = false,
-    into inputs: inout [Float]
-  ) {
-    for (row, image) in range.enumerated() {
-      normalize(image, by: normalization, isFlipped: isFlipped, into: &inputs, row: row)
     }
   }
 }

@@ -1,8 +1,10 @@
+import Networks
+
 /// How bytes become inputs: (byte / 255 − mean) / standard deviation.
 ///
 /// It belongs to a trained network as much as its weights do, so it is kept in the checkpoint, written
 /// `0.5,0.5`.
-public struct Normalization: Hashable, Sendable, LosslessStringConvertible {
+public struct Normalization: Hashable, Sendable {
   public let mean: Float
   public let deviation: Float
 
@@ -33,20 +35,8 @@ public struct Normalization: Hashable, Sendable, LosslessStringConvertible {
   var shift: Float { -mean / deviation }
 }
 
-extension Normalization: Codable {
-  public init(from decoder: any Decoder) throws {
-    let text = try decoder.singleValueContainer().decode(String.self)
-    guard let value = Normalization(text) else {
-      throw DecodingError.dataCorrupted(
-        .init(
-          codingPath: decoder.codingPath,
-          debugDescription: "\"\(text)\" is not a normalisation such as 0.5,0.5"))
-    }
-    self = value
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(description)
+extension Normalization: CodableAsText {
+  public static func problem(with text: String) -> String {
+    "\"\(text)\" is not a normalisation such as 0.5,0.5"
   }
 }

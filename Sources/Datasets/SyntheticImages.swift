@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Images made from nothing, for trying the program without data: ten classes of 28 × 28 pixels.
 ///

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Which training images are learned from, and which are held out for choosing.
 public struct ValidationSplit: Equatable, Sendable {

@@ -2,6 +2,7 @@ import Datasets
 import MPI
 import Merging
 import Networks
+import Tensors
 import Training
 
 /// The statuses that the program exits with, besides 0 for done and 70 for an internal error.
@@ -30,7 +31,7 @@ public struct RunFolderError: Error, Equatable, CustomStringConvertible, ExitSta
   public var description: String { "\(path): \(problem)" }
   public var exitStatus: Int32 { ExitStatus.invalidFile }
 
-  init(_ path: String, _ problem: String) {
+  package init(_ path: String, _ problem: String) {
     self.path = path
     self.problem = problem
   }
@@ -49,6 +50,12 @@ extension CheckpointError: ExitStatusProviding {
 }
 
 extension MergeError: ExitStatusProviding {
+  public var exitStatus: Int32 {
+    isAboutWeights ? ExitStatus.unusableCheckpoint : ExitStatus.usage
+  }
+}
+
+extension GraphError: ExitStatusProviding {
   public var exitStatus: Int32 { ExitStatus.usage }
 }
 

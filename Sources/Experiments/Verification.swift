@@ -1,6 +1,7 @@
 import Foundation
 import Merging
 import Networks
+import Tensors
 
 /// Shows which axes permutations act on, and that permuting hidden units leaves networks' functions as they are.
 ///
@@ -28,7 +29,7 @@ public struct Verification {
     guard (1...1_000_000).contains(draws) else {
       throw UsageError("--draws \(draws): expected 1 to 1000000")
     }
-    if let threads, threads < 1 { throw UsageError("--threads \(threads): expected 1 or more") }
+    try Job.validate(threads: threads)
     self.paths = paths
     self.isRunFolder = isRunFolder
     self.draws = draws
@@ -65,16 +66,17 @@ public struct Verification {
       public var axis: Int
     }
 
-    init(_ architecture: Architecture, names: [String]) {
-      let tensors = architecture.tensors
-      self.architecture = architecture.description
-      permutations = PermutationSpec(architecture).groups.map { group in
+    init(_ graph: Graph, names: [String]) {
+      let names = Dictionary(
+        zip(graph.tensorNames, names), uniquingKeysWith: { first, _ in first })
+      architecture = graph.description
+      permutations = graph.symmetry.groups.map { group in
         Permutation(
           units: group.count,
           axes: group.places.map { place in
-            let name = zip(tensors, names).first { $0.0 == place.tensor }?.1
-            return Axis(
-              tensor: name ?? place.tensor.name, shape: place.tensor.shape, axis: place.axis)
+            Axis(
+              tensor: names[place.tensor.name] ?? place.tensor.name, shape: place.tensor.shape,
+              axis: place.axis)
           })
       }
     }
@@ -103,24 +105,26 @@ public struct Verification {
   private func verifyCheckpoints() throws -> Outcome {
     var outcome = Outcome()
     for file in try paths.map(CheckpointFile.init) {
-      let spec = Spec(file.network.architecture, names: file.tensorNames)
+      let spec = Spec(file.network.graph, names: file.tensorNames)
       if !outcome.specs.contains(spec) { outcome.specs.append(spec) }
-      outcome.rows.append(try row(file.network, file.path, check(file.network.architecture)))
+      outcome.rows.append(try row(file.network, file.path, check(file.network.graph)))
     }
     return outcome
   }
 
   private func verifyFolder(_ folder: RunFolder) throws -> Outcome {
     let experiment = try folder.readExperiment()
-    let architecture = experiment.architecture
-    let check = check(architecture)
-    var outcome = Outcome(specs: [Spec(architecture, names: architecture.tensors.map(\.name))])
+    try experiment.validate()
+    let graph = experiment.architecture
+    let check = check(graph)
+    var outcome = Outcome(specs: [Spec(graph, names: graph.tensorNames)])
 
     let memberNames = (0..<experiment.members).map(RunFolder.memberName)
       .filter(folder.hasNetwork)
     let members = try memberNames.map { try folder.readNetwork($0, for: experiment) }
+    let merged = try folder.merged()
     let laterNames =
-      folder.mergedNames().map(RunFolder.mergedName)
+      merged.map { RunFolder.mergedName($0.name) }
       + (0..<experiment.students).map(RunFolder.studentName).filter(folder.hasNetwork)
     let later = try laterNames.map { try folder.readNetwork($0, for: experiment) }
     guard !members.isEmpty || !later.isEmpty else {
@@ -131,19 +135,19 @@ public struct Verification {
     for (name, network) in zip(memberNames + laterNames, members + later) {
       outcome.rows.append(try row(network, folder.path("\(name).safetensors"), check))
     }
-    for chain in folder.mergedNames() where members.count == experiment.members {
-      guard let found = try folder.readPermutations(method: chain, for: experiment) else {
-        continue
-      }
-      let worst = zip(members, found).map { check.differenceWhenPermuted($0, by: [$1]) }
+    for case .merged(let chain, isHard: false) in merged
+    where members.count == experiment.members {
+      guard let found = try folder.readAlignment(of: chain, for: experiment) else { continue }
+      let worst = zip(members, found.permutations)
+        .map { check.differenceWhenPermuted($0, by: [$1]) }
         .max { $0.relative < $1.relative }
-      if let worst { outcome.rows.append(Row(folder.path("members"), chain, worst)) }
+      if let worst { outcome.rows.append(Row(folder.path("members"), chain.name, worst)) }
     }
     return outcome
   }
 
-  private func check(_ architecture: Architecture) -> InvarianceCheck {
-    InvarianceCheck(architecture, draws: draws, seed: seed, threads: threads)
+  private func check(_ graph: Graph) -> InvarianceCheck {
+    InvarianceCheck(graph, draws: draws, seed: seed, threads: threads)
   }
 
   private func row(_ network: Network, _ path: String, _ check: InvarianceCheck) throws -> Row {

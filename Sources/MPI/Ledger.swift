@@ -48,6 +48,15 @@ public final class Ledger {
     }
   }
 
+  /// What has come to the records since an earlier time; phases in which nothing has are left out.
+  func records(since mark: [PhaseRecord]) -> [PhaseRecord] {
+    records.compactMap { record in
+      guard let old = mark.first(where: { $0.phase == record.phase }) else { return record }
+      let new = record.subtracting(old)
+      return new.calls > 0 ? new : nil
+    }
+  }
+
   /// Forgets a phase.
   func remove(_ phase: String) {
     records.removeAll { $0.phase == phase }

@@ -19,4 +19,17 @@ public struct PhaseRecord: Codable, Sendable, Equatable {
 
   /// A record of nothing yet.
   public init(phase: String) { self.phase = phase }
+
+  /// What is left without an earlier state of the same phase.
+  func subtracting(_ old: PhaseRecord) -> PhaseRecord {
+    var result = self
+    result.calls -= old.calls
+    result.bytesSent -= old.bytesSent
+    result.bytesReceived -= old.bytesReceived
+    result.controlBytesSent -= old.controlBytesSent
+    result.controlBytesReceived -= old.controlBytesReceived
+    result.secondsWaiting -= old.secondsWaiting
+    result.secondsTransferring -= old.secondsTransferring
+    return result
+  }
 }

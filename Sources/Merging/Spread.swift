@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// How far networks lie from their mean: √(1/M Σ_m ‖θ_m − θ̄‖²), in double precision.
 ///

@@ -1,44 +1,36 @@
+import Tensors
+
 extension Network {
-  /// Computes the logits of a batch into the workspace.
+  /// Computes the logits of a batch into the workspace, as the network is used: buffers stay as they are.
   ///
   /// - Parameters:
   ///   - inputs: rows × inputs, row by row; may be longer.
   ///   - rows: how many samples, at most the workspace's capacity.
-  ///   - workspace: holds every layer's outputs afterwards.
+  ///   - workspace: holds the logits afterwards, and all values if it is for training.
   public func forward(_ inputs: [Float], rows: Int, workspace: inout Workspace) {
-    precondition(workspace.architecture == architecture && rows <= workspace.capacity)
-    let layers = architecture.layers
-    parameters.withUnsafeBufferPointer { parameters in
-      for layer in layers {
-        let isLast = layer.index == layers.count - 1
-        let bias = MatrixView(
-          UnsafeBufferPointer(rebasing: parameters[layer.biases]), rows: 1, columns: layer.outputs)
-        let weights = MatrixView(
-          UnsafeBufferPointer(rebasing: parameters[layer.weights]), rows: layer.outputs,
-          columns: layer.inputs)
-        let parallelism = workspace.parallelism
-        workspace.withOutputs(of: layer.index, inputs: inputs) { h, z in
-          multiply(
-            MatrixView(h, rows: rows, columns: layer.inputs), weights.transposed,
-            into: MutableMatrixView(z, rows: rows, columns: layer.outputs),
-            parallelism: parallelism
-          ) { tile, _, columns in
-            if isLast {
-              addBias(tile, bias: bias.columns(columns))
-            } else {
-              addBiasAndRectify(tile, bias: bias.columns(columns))
-            }
-          }
-        }
-      }
+    graph.forward(
+      inputs, rows: rows, parameters: parameters, buffers: buffers, updated: nil,
+      workspace: &workspace)
+  }
+
+  /// Computes the logits of a batch as training does: layers that keep statistics update them.
+  ///
+  /// - Parameters:
+  ///   - inputs: rows × inputs, row by row; may be longer.
+  ///   - rows: how many samples, at most the workspace's capacity.
+  ///   - workspace: for training; holds all values afterwards.
+  public mutating func forwardTraining(_ inputs: [Float], rows: Int, workspace: inout Workspace) {
+    let (graph, parameters, before) = (graph, parameters, buffers)
+    buffers.withUnsafeMutableBufferPointer { updated in
+      graph.forward(
+        inputs, rows: rows, parameters: parameters, buffers: before, updated: updated,
+        workspace: &workspace)
     }
   }
 
   /// Computes the gradient of the loss with respect to every parameter.
   ///
-  /// For layer l with δ_l the gradient at its pre-activations: ∂W_l = δ_lᵀ h_{l−1}, ∂b_l = Σ δ_l, and
-  /// δ_{l−1} = δ_l W_l where h_{l−1} > 0. The workspace must hold the forward pass of the same inputs
-  /// and the gradient at the logits, as a ``Loss`` leaves it.
+  /// The workspace must hold a forward pass of the same inputs and the gradient at the logits, as a ``Loss`` leaves it.
   ///
   /// - Parameters:
   ///   - inputs: what the forward pass was given.
@@ -48,80 +40,117 @@ extension Network {
   public func backward(
     _ inputs: [Float], rows: Int, workspace: inout Workspace, gradient: inout [Float]
   ) {
-    precondition(gradient.count == parameters.count)
-    let parallelism = workspace.parallelism
-    parameters.withUnsafeBufferPointer { parameters in
-      gradient.withUnsafeMutableBufferPointer { gradient in
-        for layer in architecture.layers.reversed() {
-          workspace.withGradients(of: layer.index, inputs: inputs) { h, delta, deltaBelow in
-            let deltaView = MatrixView(
-              UnsafeBufferPointer(delta), rows: rows, columns: layer.outputs)
-            multiply(
-              deltaView.transposed, MatrixView(h, rows: rows, columns: layer.inputs),
-              into: MutableMatrixView(
-                UnsafeMutableBufferPointer(rebasing: gradient[layer.weights]),
-                rows: layer.outputs, columns: layer.inputs),
-              parallelism: parallelism)
-            sumRows(
-              UnsafeBufferPointer(delta), rows: rows,
-              into: UnsafeMutableBufferPointer(rebasing: gradient[layer.biases]))
-            guard let deltaBelow else { return }
-            let weights = MatrixView(
-              UnsafeBufferPointer(rebasing: parameters[layer.weights]), rows: layer.outputs,
-              columns: layer.inputs)
-            let activations = MatrixView(h, rows: rows, columns: layer.inputs)
-            multiply(
-              deltaView, weights,
-              into: MutableMatrixView(deltaBelow, rows: rows, columns: layer.inputs),
-              parallelism: parallelism
-            ) { tile, rows, columns in
-              maskInactive(tile, activations: activations.rows(rows).columns(columns))
+    precondition(gradient.count == parameters.count && workspace.purpose == .training)
+    graph.backward(
+      inputs, rows: rows, parameters: parameters, workspace: &workspace, gradient: &gradient)
+  }
+}
+
+extension Graph {
+  fileprivate func forward(
+    _ inputs: [Float], rows: Int, parameters: [Float], buffers: [Float],
+    updated: UnsafeMutableBufferPointer<Float>?, workspace: inout Workspace
+  ) {
+    precondition(workspace.graph == self && rows <= workspace.capacity)
+    precondition(inputs.count >= rows * self.inputs)
+    let ranges = plan.steps.map { step in
+      (
+        inputs: step.inputs.map { workspace.range(ofValue: $0, rows: rows) },
+        output: workspace.range(ofValue: step.output, rows: rows)
+      )
+    }
+    let (savedRanges, parallelism) = (workspace.savedRanges, workspace.parallelism)
+    inputs.withUnsafeBufferPointer { inputs in
+      parameters.withUnsafeBufferPointer { parameters in
+        buffers.withUnsafeBufferPointer { buffers in
+          workspace.values.withUnsafeMutableBufferPointer { values in
+            workspace.saved.withUnsafeMutableBufferPointer { saved in
+              for (place, step) in plan.steps.enumerated() {
+                guard let output = ranges[place].output else { continue }
+                nodes[step.node].layer.forward(
+                  ForwardPass(
+                    rows: rows,
+                    inputs: ranges[place].inputs.map { range in
+                      range.map { UnsafeBufferPointer(rebasing: values[$0]) } ?? inputs
+                    },
+                    inputShapes: shapes.inputs(of: step.node),
+                    output: UnsafeMutableBufferPointer(rebasing: values[output]),
+                    isRectified: step.isRectified,
+                    parameters: step.parameters.map {
+                      UnsafeBufferPointer(rebasing: parameters[$0])
+                    },
+                    buffers: step.buffers.map { UnsafeBufferPointer(rebasing: buffers[$0]) },
+                    updatedBuffers: updated.map { updated in
+                      step.buffers.map { UnsafeMutableBufferPointer(rebasing: updated[$0]) }
+                    },
+                    saved: UnsafeMutableBufferPointer(rebasing: saved[savedRanges[place]]),
+                    parallelism: parallelism))
+              }
             }
           }
         }
       }
     }
   }
-}
 
-extension Workspace {
-  /// Lends a layer's inputs and, to be written, its outputs.
-  fileprivate mutating func withOutputs(
-    of layer: Int, inputs: [Float],
-    _ body: (UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void
+  fileprivate func backward(
+    _ inputs: [Float], rows: Int, parameters: [Float], workspace: inout Workspace,
+    gradient: inout [Float]
   ) {
-    guard layer > 0 else {
-      return inputs.withUnsafeBufferPointer { h in
-        activations[0].withUnsafeMutableBufferPointer { body(h, $0) }
-      }
+    precondition(workspace.graph == self && rows <= workspace.capacity)
+    let ranges = plan.steps.map { step in
+      (
+        inputs: step.inputs.map { workspace.range(ofValue: $0, rows: rows) },
+        output: workspace.range(ofValue: step.output, rows: rows),
+        inputGradients: step.inputs.map { workspace.range(ofGradient: $0, rows: rows) },
+        outputGradient: workspace.range(ofGradient: step.output, rows: rows)
+      )
     }
-    let below = activations[layer - 1]
-    below.withUnsafeBufferPointer { h in
-      activations[layer].withUnsafeMutableBufferPointer { body(h, $0) }
-    }
-  }
-
-  /// Lends a layer's inputs, the gradient at its outputs and, to be written, the one at its inputs
-  /// (nil for the first layer).
-  fileprivate mutating func withGradients(
-    of layer: Int, inputs: [Float],
-    _ body: (
-      UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>,
-      UnsafeMutableBufferPointer<Float>?
-    ) -> Void
-  ) {
-    var delta: [Float] = []
-    swap(&delta, &gradients[layer])
-    delta.withUnsafeMutableBufferPointer { delta in
-      if layer == 0 {
-        inputs.withUnsafeBufferPointer { body($0, delta, nil) }
-      } else {
-        let below = activations[layer - 1]
-        below.withUnsafeBufferPointer { h in
-          gradients[layer - 1].withUnsafeMutableBufferPointer { body(h, delta, $0) }
+    let (savedRanges, parallelism) = (workspace.savedRanges, workspace.parallelism)
+    let (allValues, allSaved) = (workspace.values, workspace.saved)
+    inputs.withUnsafeBufferPointer { inputs in
+      parameters.withUnsafeBufferPointer { parameters in
+        allValues.withUnsafeBufferPointer { values in
+          allSaved.withUnsafeBufferPointer { saved in
+            workspace.gradients.withUnsafeMutableBufferPointer { gradients in
+              gradient.withUnsafeMutableBufferPointer { gradient in
+                for (place, step) in plan.steps.enumerated().reversed() {
+                  let own = ranges[place]
+                  guard let output = own.output, let outputGradient = own.outputGradient else {
+                    continue
+                  }
+                  let written = UnsafeBufferPointer(rebasing: values[output])
+                  let delta = UnsafeMutableBufferPointer(rebasing: gradients[outputGradient])
+                  if step.masksOutput { maskInactive(delta, where: written) }
+                  let read = own.inputs.map { range in
+                    range.map { UnsafeBufferPointer(rebasing: values[$0]) } ?? inputs
+                  }
+                  nodes[step.node].layer.backward(
+                    BackwardPass(
+                      rows: rows, inputs: read, inputShapes: shapes.inputs(of: step.node),
+                      output: written, outputGradient: UnsafeBufferPointer(delta),
+                      parameters: step.parameters.map {
+                        UnsafeBufferPointer(rebasing: parameters[$0])
+                      },
+                      saved: UnsafeBufferPointer(rebasing: saved[savedRanges[place]]),
+                      parameterGradients: step.parameters.map {
+                        UnsafeMutableBufferPointer(rebasing: gradient[$0])
+                      },
+                      inputGradients: own.inputGradients.enumerated().map { input, range in
+                        range.map {
+                          InputGradient(
+                            values: UnsafeMutableBufferPointer(rebasing: gradients[$0]),
+                            isAdded: step.addsGradient[input],
+                            mask: step.masksInputs[input] ? read[input] : nil)
+                        }
+                      },
+                      parallelism: parallelism))
+                }
+              }
+            }
+          }
         }
       }
     }
-    swap(&delta, &gradients[layer])
   }
 }

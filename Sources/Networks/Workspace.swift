@@ -1,35 +1,105 @@
-/// Buffers for running one network forward and backward on batches, allocated once.
+import Tensors
+
+/// Memory for running one graph forward and backward on batches, allocated once.
 public struct Workspace: Sendable {
-  public let architecture: Architecture
-  public let capacity: Int
-  let parallelism: Parallelism
-
-  /// The outputs of each layer for the last batch: capacity × width, the last being the logits.
-  var activations: [[Float]]
-
-  /// The gradient of the loss with respect to each layer's pre-activations.
-  var gradients: [[Float]]
-
-  /// Buffers for batches of up to `capacity` samples, computed by up to `threads` threads.
-  public init(_ architecture: Architecture, capacity: Int, threads: Int = 1) {
-    self.architecture = architecture
-    self.capacity = capacity
-    parallelism = .tiled(threads: threads)
-    activations = architecture.layers.map {
-      Array(repeating: 0, count: capacity * $0.outputs)
-    }
-    gradients = activations
+  /// What passes are run for.
+  public enum Purpose: Sendable {
+    /// All values are kept, for a backward pass or to be looked at.
+    case training
+    /// Only the output is kept.
+    case inference
   }
 
-  /// The logits of the last forward pass; the first `rows` × classes elements count.
-  public var logits: [Float] { activations[activations.count - 1] }
+  public let graph: Graph
+  public let capacity: Int
+  public let purpose: Purpose
+  let parallelism: Parallelism
 
-  /// What a layer put out in the last forward pass, after its ReLU: capacity × width.
-  public func outputs(ofLayer index: Int) -> [Float] { activations[index] }
+  /// Values, gradients with respect to them, and what layers keep of a training pass.
+  var values: [Float]
+  var gradients: [Float]
+  var saved: [Float]
 
-  /// The gradient of the loss with respect to the logits, written by a loss.
+  /// Where each step's part of ``saved`` lies.
+  let savedRanges: [Range<Int>]
+
+  /// Memory for batches of up to `capacity` samples, computed by up to `threads` threads.
+  public init(
+    _ graph: Graph, capacity: Int, threads: Int = 1, purpose: Purpose = .training
+  ) {
+    self.graph = graph
+    self.capacity = capacity
+    self.purpose = purpose
+    parallelism = .tiled(threads: threads)
+    let isTraining = purpose == .training
+    var end = 0
+    savedRanges = graph.plan.steps.map { step in
+      let count =
+        isTraining
+        ? graph.nodes[step.node].layer.savedCount(
+          of: graph.shapes.inputs(of: step.node), rows: capacity) : 0
+      defer { end += count }
+      return end..<end + count
+    }
+    values = Array(
+      repeating: 0, count: capacity * (isTraining ? graph.plan.kept : graph.plan.reused).size)
+    gradients = Array(repeating: 0, count: isTraining ? capacity * graph.plan.gradients.size : 0)
+    saved = Array(repeating: 0, count: end)
+  }
+
+  /// Where a value lies among the values, for some samples; nil for the graph's input.
+  func range(ofValue value: Int, rows: Int) -> Range<Int>? {
+    let arena = purpose == .training ? graph.plan.kept : graph.plan.reused
+    guard let start = arena.starts[value] else { return nil }
+    return start * capacity..<start * capacity + rows * graph.shapes.size(value)
+  }
+
+  /// Where the gradient with respect to a value lies among the gradients.
+  func range(ofGradient value: Int, rows: Int) -> Range<Int>? {
+    guard let start = graph.plan.gradients.starts[value] else { return nil }
+    return start * capacity..<start * capacity + rows * graph.shapes.size(value)
+  }
+
+  private var outputValue: Int { graph.nodes.count }
+
+  /// The logits of the last forward pass, capacity × classes; those of the batch's rows count.
+  public var logits: [Float] {
+    range(ofValue: outputValue, rows: capacity).map { Array(values[$0]) } ?? []
+  }
+
+  /// What a node put out in the last forward pass, capacity × its size; nil unless all values are kept, or if the node's
+  /// ReLU was done with it and its own value never was there.
+  public func value(of node: Int) -> [Float]? {
+    guard purpose == .training else { return nil }
+    return range(ofValue: node + 1, rows: capacity).map { Array(values[$0]) }
+  }
+
+  /// The gradient of the loss with respect to the logits, as a loss writes it.
   public var logitGradient: [Float] {
-    get { gradients[gradients.count - 1] }
-    set { gradients[gradients.count - 1] = newValue }
+    get { range(ofGradient: outputValue, rows: capacity).map { Array(gradients[$0]) } ?? [] }
+    set {
+      guard let range = range(ofGradient: outputValue, rows: capacity) else { return }
+      precondition(newValue.count == range.count)
+      gradients.replaceSubrange(range, with: newValue)
+    }
+  }
+
+  /// Lends the logits of some rows, and room for the gradient with respect to them, to a loss, row by row.
+  mutating func forEachLogitRow(
+    rows: Int, _ body: (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let classes = graph.outputs
+    guard let logits = range(ofValue: outputValue, rows: rows),
+      let gradient = range(ofGradient: outputValue, rows: rows)
+    else { return }
+    precondition(purpose == .training, "a loss in memory for inference")
+    values.withUnsafeBufferPointer { z in
+      gradients.withUnsafeMutableBufferPointer { g in
+        guard let z = z.baseAddress, let g = g.baseAddress else { return }
+        for row in 0..<rows {
+          body(row, z + logits.lowerBound + row * classes, g + gradient.lowerBound + row * classes)
+        }
+      }
+    }
   }
 }

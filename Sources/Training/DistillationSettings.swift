@@ -9,10 +9,19 @@ public struct DistillationSettings: Codable, Equatable, Sendable {
   /// What of the members is averaged into the targets.
   public var targets: Combination
 
+  /// Longer gradients of a student are scaled down to this norm; nil for none.
+  ///
+  /// The loss' gradient grows with α and T. Without a bound, students with three hidden layers run away within the first
+  /// hundred steps at the recipe's rate, or lose most of their units; with it a step is bounded by the rate.
+  public var maximumGradientNorm: Float?
+
   /// Settings of a distillation.
-  public init(alpha: Float, temperature: Float, targets: Combination) {
+  public init(
+    alpha: Float, temperature: Float, targets: Combination, maximumGradientNorm: Float? = nil
+  ) {
     self.alpha = alpha
     self.temperature = temperature
     self.targets = targets
+    self.maximumGradientNorm = maximumGradientNorm
   }
 }

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Tensors
 
 /// Mean cross entropy in nats, and the share that is classified correctly.
 public struct LossAndAccuracy: Equatable, Sendable {
@@ -10,10 +11,10 @@ public struct LossAndAccuracy: Equatable, Sendable {
 
 /// Networks as an alignment has reordered their hidden units, and weighted means of their parameters.
 public struct AlignedMeans: Sendable {
-  /// Which unit of network m's first hidden layer stands in place i: [m][i]; nil for the order they have.
+  /// Which unit of network m's first node stands in place i: [m][i]; nil for the order they have.
   let firstUnits: [[Int]]?
 
-  /// The layers after each network's first; none if there is one layer only.
+  /// What follows each network's first node; none if nothing does.
   let rests: [Network]
 
   /// The networks with a weight other than zero, and it, of each mean.
@@ -23,13 +24,13 @@ public struct AlignedMeans: Sendable {
   ///
   /// - Parameters:
   ///   - networks: as they are reordered.
-  ///   - firstUnits: which unit of each network's first hidden layer, as it was given, stands in each place; nil if
+  ///   - firstUnits: which unit of each network's first node, as it was given, stands in each place; nil if
   ///     they have not been reordered.
   ///   - weights: one for each network, of each mean; not all zero.
   public init(_ networks: [Network], firstUnits: [[Int]]? = nil, weights: [[Double]]) {
     precondition(firstUnits.map { $0.count == networks.count } ?? true)
     self.firstUnits = firstUnits
-    rests = networks.compactMap(\.split.rest)
+    rests = networks.compactMap(\.firstNodeAndRest.rest)
     means = weights.map { weights in
       precondition(weights.count == networks.count)
       return weights.enumerated().compactMap { $1 == 0 ? nil : ($0, Float($1)) }
@@ -39,35 +40,29 @@ public struct AlignedMeans: Sendable {
 
 /// The loss and accuracy of many weighted means of a few networks' parameters.
 ///
-/// Before its ReLU a layer is linear in its parameters, so the first layer of Σ_m λ_m θ_m puts out Σ_m λ_m z_m; and
-/// reordering hidden units reorders the z. So the product with the images, nearly all the work where inputs are wide,
-/// is done once a network, however many means and alignments there are. A mean of one network in the order it was
-/// given has the bits of its ``logits(of:on:images:normalization:isFlipped:threads:)``.
+/// A dense layer is linear in its parameters, so that of Σ_m λ_m θ_m puts out Σ_m λ_m z_m; and reordering units reorders
+/// the z. So the product of the first layer with the images, nearly all the work where inputs are wide, is done once a
+/// network, however many means and alignments there are. A mean of one network in the order it was given has the bits of
+/// its ``logits(of:on:isFlipped:threads:)``. The networks' first node must be dense and the only one to read the input.
 ///
 /// - Parameters:
 ///   - alignments: reordered networks with the means that are wanted.
 ///   - networks: the networks as they were given.
-///   - dataset: the images.
-///   - images: which of them; nil for all.
-///   - normalization: how bytes become the networks' inputs.
+///   - images: what they are run on.
 ///   - threads: how many threads compute; the bits do not depend on it.
 ///   - onImages: called, by any thread, with the number of images that have been done since the last call.
 /// - Returns: [alignment][mean].
 public func lossAndAccuracy(
-  of alignments: [AlignedMeans], from networks: [Network], on dataset: Dataset,
-  images: [Int]? = nil,
-  normalization: Normalization, threads: Int = 1, onImages: @Sendable (Int) -> Void = { _ in }
+  of alignments: [AlignedMeans], from networks: [Network], on images: Images, threads: Int = 1,
+  onImages: @Sendable (Int) -> Void = { _ in }
 ) -> [[LossAndAccuracy]] {
-  let images = images ?? Array(0..<dataset.count)
-  let firsts = networks.map(\.split.first)
-  let chunks = stride(from: 0, to: images.count, by: evaluationChunk).map {
-    Array(images[$0..<min($0 + evaluationChunk, images.count)])
-  }
+  let firsts = networks.map(\.firstNodeAndRest.first)
+  let chunks = images.chunks
+  let allLabels = images.labels
   let parts = concurrentMap(chunks.count, threads: threads) { index in
     let chunk = chunks[index]
-    var preactivations = Preactivations(
-      of: firsts, on: dataset, images: chunk, normalization: normalization)
-    let labels = dataset.labels(of: chunk)
+    var preactivations = Preactivations(of: firsts, on: images, chunk)
+    let labels = Array(allLabels[chunk])
     let sums = alignments.map { alignment in
       preactivations.reorder(by: alignment.firstUnits)
       return evaluate(alignment, from: preactivations, labels: labels)
@@ -98,14 +93,12 @@ private struct Preactivations {
   /// Networks × rows × width, as the last alignment reordered their columns.
   private(set) var values: [Float]
 
-  init(of firsts: [Network], on dataset: Dataset, images: [Int], normalization: Normalization) {
-    let architecture = firsts[0].architecture
-    (rows, width) = (images.count, architecture.outputs)
-    var inputs = [Float](repeating: 0, count: rows * dataset.features)
-    for (row, image) in images.enumerated() {
-      dataset.normalize(image, by: normalization, isFlipped: false, into: &inputs, row: row)
-    }
-    var workspace = Workspace(architecture, capacity: rows)
+  init(of firsts: [Network], on images: Images, _ chunk: Range<Int>) {
+    let graph = firsts[0].graph
+    (rows, width) = (chunk.count, graph.outputs)
+    var inputs = [Float](repeating: 0, count: rows * images.features)
+    images.write(chunk, into: &inputs)
+    var workspace = Workspace(graph, capacity: rows, purpose: .inference)
     var values: [Float] = []
     values.reserveCapacity(firsts.count * rows * width)
     for first in firsts {
@@ -138,23 +131,23 @@ private func evaluate(
 ) -> [(loss: Double, correct: Int)] {
   let rows = preactivations.rows
   var outputs = [Float](repeating: 0, count: rows * preactivations.width)
-  func sum(_ terms: [(block: Int, weight: Float)], isRectified: Bool) {
+  func sum(_ terms: [(block: Int, weight: Float)]) {
     preactivations.values.withUnsafeBufferPointer { values in
       outputs.withUnsafeMutableBufferPointer {
-        weightedSum(terms, of: values, isRectified: isRectified, into: $0)
+        weightedSum(terms, of: values, into: $0)
       }
     }
   }
   guard var rest = alignment.rests.first else {
     return alignment.means.map { terms in
-      sum(terms, isRectified: false)
+      sum(terms)
       return summedLoss(outputs, labels: labels)
     }
   }
-  var workspace = Workspace(rest.architecture, capacity: rows)
+  var workspace = Workspace(rest.graph, capacity: rows, purpose: .inference)
   return alignment.means.map { terms in
-    sum(terms, isRectified: true)
-    for i in rest.parameters.indices { rest.parameters[i] = 0 }
+    sum(terms)
+    rest.parameters.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
     for term in terms {
       accumulate(
         alignment.rests[term.block].parameters, scale: term.weight, into: &rest.parameters)
@@ -182,4 +175,15 @@ private func summedLoss(_ logits: [Float], labels: [Int]) -> (loss: Double, corr
     }
   }
   return (loss, correct)
+}
+
+extension Network {
+  /// The first node as a network of its own, and what follows it as another.
+  fileprivate var firstNodeAndRest: (first: Network, rest: Network?) {
+    guard let parts = graph.firstNodeAndRest else {
+      precondition(graph.nodes.count == 1, "\(graph) has no single first node")
+      return (self, nil)
+    }
+    return (part(parts.first), part(parts.rest))
+  }
 }

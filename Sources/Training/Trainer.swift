@@ -13,6 +13,12 @@ public struct Trainer {
   /// Called after each batch with the number done and the number there will be.
   public var onBatch: (Int, Int) -> Void = { _, _ in }
 
+  /// Longer gradients are scaled down to this norm; nil for none.
+  public var maximumGradientNorm: Float?
+
+  /// Called once, with the epoch's record, if the network is found to predict no better than chance.
+  public var onCollapse: (EpochRecord) -> Void = { _ in }
+
   /// Gives the accuracy on held-out images after each epoch, if any are held out.
   public var validate: ((Network) -> Double)?
 
@@ -33,33 +39,32 @@ public struct Trainer {
   public func train(
     _ network: inout Network, on batches: some BatchSource, minimizing loss: some Loss
   ) throws -> [EpochRecord] {
-    let capacity = min(batches.batchSize, batches.sampleCount)
-    var workspace = Workspace(network.architecture, capacity: capacity, threads: threads)
-    var gradient = [Float](repeating: 0, count: network.parameters.count)
-    var optimizer = SGD(
-      count: network.parameters.count, momentum: settings.momentum,
-      weightDecay: settings.weightDecay)
+    var learner = Learner(
+      GradientDescent(
+        network, learningRate: settings.learningRate, momentum: settings.momentum,
+        weightDecay: settings.weightDecay, maximumNorm: maximumGradientNorm),
+      schedule: settings.schedule, steps: settings.epochs * batches.batchesPerEpoch,
+      batchSize: min(batches.batchSize, batches.sampleCount), threads: threads)
+    let classes = network.graph.outputs
     var records: [EpochRecord] = []
-    try learn(from: batches, epochs: settings.epochs, onStep: onBatch) { batch, step, total in
-      network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-      let value = loss.evaluate(batch, workspace: &workspace)
-      network.backward(
-        batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
-      optimizer.step(
-        &network.parameters, gradient: gradient,
-        learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total),
-        threads: threads)
-      return value
-    } endEpoch: { epoch, averages in
-      guard averages.loss.isFinite, network.isFinite else {
-        throw DivergenceError(
-          subject: subject, epoch: epoch, learningRate: settings.learningRate)
-      }
-      records.append(
-        EpochRecord(
+    try learner.learn(
+      from: batches, minimizing: loss, onStep: onBatch,
+      endEpoch: { epoch, averages, subject in
+        guard averages.loss.isFinite, subject.network.isFinite else {
+          throw DivergenceError(
+            subject: self.subject, epoch: epoch, learningRate: settings.learningRate)
+        }
+        let record = EpochRecord(
           epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
-          validationAccuracy: validate?(network)))
-    }
+          validationAccuracy: validate?(subject.network))
+        if record.isCollapsed(classes: classes),
+          !records.contains(where: { $0.isCollapsed(classes: classes) })
+        {
+          onCollapse(record)
+        }
+        records.append(record)
+      })
+    network = learner.subject.network
     return records
   }
 }

@@ -27,26 +27,6 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   }
 }
 
-/// What one epoch of learning came to.
-public struct EpochRecord: Codable, Equatable, Sendable {
-  /// From 1.
-  public let epoch: Int
-  /// The mean loss over the epoch's batches, in nats, each before its own step.
-  public let loss: Double
-  /// The share of the epoch's samples that were classified correctly, each before its own step.
-  public let accuracy: Double
-  /// The accuracy on the held-out images after the epoch; nil without a validation split.
-  public var validationAccuracy: Double?
-
-  /// A record of an epoch.
-  public init(epoch: Int, loss: Double, accuracy: Double, validationAccuracy: Double? = nil) {
-    self.epoch = epoch
-    self.loss = loss
-    self.accuracy = accuracy
-    self.validationAccuracy = validationAccuracy
-  }
-}
-
 /// Learning that ran away: the loss is no longer a number.
 public struct DivergenceError: Error, CustomStringConvertible {
   public let subject: String

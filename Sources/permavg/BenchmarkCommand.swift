@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarks
 import Datasets
 import Experiments
 import Networks
@@ -37,8 +38,10 @@ struct BenchmarkCommand: ParsableCommand {
   @Option(help: "Images a step.")
   var batchSize = defaults.batchSize
 
-  @Option(help: ArgumentHelp("Widths from the input to the output.", valueName: "widths"))
-  var architecture = defaults.architecture
+  @Option(
+    help: ArgumentHelp(
+      "The network. (default: \(defaults.architecture))", valueName: "network"), transform: graph)
+  var architecture: Graph?
 
   @Option(help: "M, for merging and inference.")
   var members = defaults.members
@@ -76,7 +79,7 @@ struct BenchmarkCommand: ParsableCommand {
     settings.repeats = repeats
     settings.warmUp = warmUp
     settings.batchSize = batchSize
-    settings.architecture = architecture
+    architecture.map { settings.architecture = $0 }
     settings.members = members
     settings.batches = batches
     settings.dataset = dataset

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Experiments
 import MPI
+import Reports
 
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -9,7 +10,7 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Scores a run folder, or checkpoints from anywhere, on the test set.",
     discussion: """
       A run folder gets its results.json, and a table is printed. Checkpoints are safetensors files of \
-      multi-layer perceptrons, PyTorch's included: the architecture is read off the tensors' shapes. \
+      networks, PyTorch's included: the architecture is read off their metadata or the tensors' names and shapes. \
       Several are also scored as one ensemble.
       """)
 

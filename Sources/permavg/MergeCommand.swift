@@ -9,11 +9,11 @@ struct MergeCommand: ParsableCommand {
     commandName: "merge",
     abstract: "Merges the members of a run folder, or checkpoints from anywhere, into one network.",
     discussion: """
-      Works on rank 0, so needs no mpirun: other ranks only help with methods that look at the training \
-      images, such as repair. In a run folder, settings are kept.
+      Needs no mpirun; several ranks share the work of matchings, corrections and unit weights. In a run folder, networks that still \
+      hold are kept.
 
-      Checkpoints are safetensors files of multi-layer perceptrons of one architecture, which is read off \
-      the tensors' shapes. The merged file has the first one's tensor names, so it loads where that does:
+      Checkpoints are safetensors files of networks of one architecture, which is read off their metadata or \
+      the tensors' names and shapes. The merged file has the first one's tensor names, so it loads where that does:
 
         permavg merge a.safetensors b.safetensors c.safetensors --output merged.safetensors
       """)
@@ -42,25 +42,26 @@ struct MergeCommand: ParsableCommand {
       }
     }
     let session = try Session.open(
-      paths[0], in: world, command: "merge", dataFolder: machine.data, threads: machine.threads,
-      changing: merging.apply)
-    try session.merge(by: merging.chains)
+      paths[0], in: world, command: "merge", dataFolder: machine.data, threads: machine.threads)
+    let chains = try world.together {
+      try merging.chains(Recipe(rawValue: session.recipe) ?? .default)
+    }
+    try session.merge(by: chains)
     try session.close()
   }
 
   private func mergeCheckpoints(_ world: Communicator) throws {
-    try onRoot(of: world) {
-      var settings = Recipe.default.experiment
-      checkpoints.apply(to: &settings)
-      merging.apply(to: &settings)
-      let outcome = try CheckpointMerge(
+    var settings = Recipe.default.experiment
+    checkpoints.apply(to: &settings)
+    let merge = try world.together {
+      try CheckpointMerge(
         paths, by: merging.checkpointChain(), to: checkpoints.output,
         dataset: checkpoints.dataset, dataFolder: machine.data,
         normalization: checkpoints.normalization, settings: settings,
-        threads: machine.threads
-      ).run()
-      try show(outcome, asJSON: checkpoints.json) { outcome.table }
+        threads: machine.threads)
     }
+    let outcome = try merge.run(in: world)
+    if let outcome { try show(outcome, asJSON: checkpoints.json) { outcome.table } }
   }
 }
 

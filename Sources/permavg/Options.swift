@@ -7,21 +7,14 @@ import Merging
 import Networks
 import Training
 
-extension Architecture: ExpressibleByArgument {}
 extension Normalization: ExpressibleByArgument {}
 extension DatasetName: ExpressibleByArgument {}
 extension Recipe: ExpressibleByArgument {}
 extension LearningRateSchedule: ExpressibleByArgument {}
 extension Combination: ExpressibleByArgument {}
 
-/// The ways to merge a run's members unless others are asked for: the thesis' two, and the best there is.
-private let defaultChains = [
-  MergeChain(.naive), MergeChain(.permavg),
-  MergeChain(.mergeMany, .unitWeights, .refitHead),
-]
-
 /// The way to merge checkpoints unless another is asked for: the best that needs no data.
-private let defaultCheckpointChain = MergeChain(.mergeMany)
+private let defaultCheckpointChain = MethodChain(.mergeMany)
 
 /// The recipe that the help quotes.
 private let defaults = Recipe.default.experiment
@@ -42,6 +35,24 @@ struct MachineOptions: ParsableArguments {
   var threads: Int?
 }
 
+/// The graph that an argument names: a family's text, or a file of JSON.
+func graph(_ argument: String) throws -> Graph {
+  var text = argument
+  if argument.hasSuffix(".json") {
+    do {
+      text = try String(contentsOfFile: argument, encoding: .utf8)
+    } catch {
+      throw ValidationError("\(argument): could not be read: \(error.localizedDescription)")
+    }
+  }
+  do {
+    guard argument == text else { return try GraphDescription(json: text).graph() }
+    return try Graph(parsing: text)
+  } catch {
+    throw ValidationError(argument == text ? "\(error)" : "\(argument): \(error)")
+  }
+}
+
 /// What the members are and how they are trained.
 struct ExperimentOptions: ParsableArguments {
   @Option(
@@ -56,9 +67,11 @@ struct ExperimentOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Widths from the input to the output, with ReLU between. (default: \(defaults.architecture))",
-      valueName: "widths"))
-  var architecture: Architecture?
+      "The network: "
+        + Family.all.reversed().map { "\($0.syntax): \($0.summary)" }.joined(separator: "; ")
+        + "; or a JSON file of layers. (default: \(defaults.architecture))", valueName: "network"),
+    transform: graph)
+  var architecture: Graph?
 
   @Option(
     help:
@@ -86,7 +99,10 @@ struct ExperimentOptions: ParsableArguments {
       "Images a step, for members and all that learns. (default: \(defaults.training.batchSize))")
   var batchSize: Int?
 
-  @Option(help: "Base rate of SGD. (default: \(defaults.training.learningRate))")
+  @Option(
+    help:
+      "Base rate of SGD. (default: \(defaults.training.learningRate), residual perceptrons: \(Family.residual.learningRate ?? 0))"
+  )
   var learningRate: Float?
 
   @Option(
@@ -110,7 +126,10 @@ struct ExperimentOptions: ParsableArguments {
   var experiment: Experiment {
     var result = recipe.experiment
     seed.map { result.seed = $0 }
-    architecture.map { result.architecture = $0 }
+    if let architecture {
+      result.architecture = architecture
+      architecture.family?.learningRate.map { result.training.learningRate = $0 }
+    }
     dataset.map { result.dataset = $0 }
     normalization.map { result.normalization = $0 }
     validation.map { result.validation = $0 }
@@ -133,9 +152,14 @@ struct MemberOptions: ParsableArguments {
   func apply(to experiment: inout Experiment) { members.map { experiment.members = $0 } }
 }
 
-/// Every merging method with its summary, a line each.
-private let methodList = MergingMethod.families.map { family in
-  let methods = family.methods.map { "  \($0.name): \($0.summary)" }
+/// Every merging method with its summary and its settings.
+private let methodList = MethodCatalog.standard.families.map { family in
+  let methods = family.methods.map { method in
+    let settings = method.settings.map {
+      "      \($0.name)=\($0.defaultText): \($0.help) (\($0.range))"
+    }
+    return (["  \(method.name): \(method.summary)"] + settings).joined(separator: "\n")
+  }
   return ([family.name] + methods).joined(separator: "\n")
 }.joined(separator: "\n")
 
@@ -144,148 +168,79 @@ struct MergingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "A way to merge: one method, or several joined by commas, each starting from what those before"
-        + " have come to. May be given more than once."
-        + " (default: \(defaultChains.map(\.description).joined(separator: " and ")); for checkpoints:"
+        + " have come to; with settings as in \"mergemany(restarts=9),unit-weights(epochs=3)\"."
+        + " May be given more than once. (default: "
+        + Recipe.default.chains.map(\.description).joined(separator: " and ") + "; for checkpoints:"
         + " \(defaultCheckpointChain))",
       discussion: methodList,
-      valueName: "methods"), transform: { try MergeChain(parsing: $0) })
-  var method: [MergeChain] = []
+      valueName: "methods"), transform: { try MethodChain(parsing: $0) })
+  var method: [MethodChain] = []
 
-  /// The ways to merge that were asked for.
-  var chains: [MergeChain] { method.isEmpty ? defaultChains : method }
+  @OptionGroup var settings: SettingOptions
 
-  @OptionGroup var settings: MergeSettingsOptions
-
-  func validate() throws {
-    if let problem = unusedSettings(by: chains) { throw ValidationError(problem) }
+  /// The ways to merge that were asked for, or a recipe's.
+  func chains(_ recipe: Recipe) throws -> [MethodChain] {
+    let chains = method.isEmpty ? recipe.chains : method
+    try settings.requireUse(in: chains)
+    return try chains.map(settings.apply)
   }
-
-  func apply(to experiment: inout Experiment) { settings.apply(to: &experiment) }
 
   /// The one way to merge checkpoints.
   ///
-  /// - Throws: `UsageError` if there are several, or settings for another.
-  func checkpointChain() throws(UsageError) -> MergeChain {
+  /// - Throws: `UsageError` if there are several.
+  func checkpointChain() throws -> MethodChain {
     guard method.count <= 1 else {
       throw UsageError(
         "--method is given \(method.count) times; checkpoints are merged in one way, by methods joined"
           + " by commas")
     }
     let chain = method.first ?? defaultCheckpointChain
-    if let problem = unusedSettings(by: [chain]) { throw UsageError(problem) }
-    return chain
-  }
-
-  /// What is wrong if there are settings of methods that are not run.
-  private func unusedSettings(by chains: [MergeChain]) -> String? {
-    let isPermAVGRun = chains.contains { chain in
-      chain.methods.contains { $0.name.hasPrefix(MergingMethod.permavg.name) }
-    }
-    return settings.isPermAVGSet && !isPermAVGRun
-      ? "--permavg-…, --sinkhorn-…, --aligned-share, --final-temperature and --dirichlet are settings of"
-        + " permavg, which --method leaves out" : nil
+    try settings.requireUse(in: [chain])
+    return try settings.apply(to: chain)
   }
 }
 
-/// The settings of merging methods.
-struct MergeSettingsOptions: ParsableArguments {
+/// Settings for all methods that have them, where a chain does not say.
+struct SettingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Starts of mergemany, of which the best is kept."
-        + " (default: \(defaults.merging.matching.restarts))", valueName: "count"))
-  var restarts: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Passes over the training images of permavg as the thesis has it."
-        + " (default: \(defaults.merging.permAVG.epochs))", valueName: "epochs"))
-  var permavgEpochs: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Passes over the training images of every other method that learns."
-        + " (default: \(defaults.merging.learning.epochs))", valueName: "epochs"))
+      "The setting epochs of every method that has it, but of permavg itself, where --method does not say.",
+      valueName: "epochs"))
   var learningEpochs: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Adam's base rate on the permutations' logits. (default: \(defaults.merging.permAVG.learningRate))",
-      valueName: "rate"))
-  var permavgLearningRate: Float?
+      "The setting epochs of permavg, where --method does not say.", valueName: "epochs"))
+  var permavgEpochs: Int?
 
-  @Option(
-    help: ArgumentHelp(
-      "Adam's base rate on each unit's weights of the members."
-        + " (default: \(defaults.merging.unitWeights.learningRate))", valueName: "rate"))
-  var unitLearningRate: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "SGD's base rate in fine-tune. (default: \(defaults.merging.fineTuning.learningRate))",
-      valueName: "rate"))
-  var fineTuneLearningRate: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "Divides the permutations' logits; smaller is sharper."
-        + " (default: \(defaults.merging.permAVG.sinkhorn.temperature))", valueName: "temperature"))
-  var sinkhornTemperature: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "The temperature that permavg-labels, -ensemble and -both anneal to. (default: as at the start)",
-      valueName: "temperature"))
-  var finalTemperature: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "How much of a unit permavg leaves in its place at first, after a method that lined members up."
-        + " (default: \(defaults.merging.permAVG.alignedShare))", valueName: "share"))
-  var alignedShare: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "Draw the members' shares of each step of permavg-labels, -ensemble and -both from a Dirichlet"
-        + " distribution of this concentration. (default: equal shares)", valueName: "concentration"
-    ))
-  var dirichlet: Float?
-
-  @Option(
-    help: ArgumentHelp(
-      "The most row and column normalisations a step."
-        + " (default: \(defaults.merging.permAVG.sinkhorn.iterations))", valueName: "iterations"))
-  var sinkhornIterations: Int?
-
-  /// Whether one of those that only permavg has is given.
-  var isPermAVGSet: Bool {
-    permavgEpochs != nil || permavgLearningRate != nil || sinkhornTemperature != nil
-      || sinkhornIterations != nil || alignedShare != nil || finalTemperature != nil
-      || dirichlet != nil
+  /// Checks that no setting is given for methods that are not run.
+  ///
+  /// - Throws: `UsageError` naming the option.
+  func requireUse(in chains: [MethodChain]) throws {
+    let methods = chains.flatMap(\.links).map(\.method)
+      .filter { $0.settings.contains { $0.name == "epochs" } }
+    let permavg = MergeMethod.permavg.name
+    for (option, value, isUsed) in [
+      ("learning", learningEpochs, methods.contains { $0.name != permavg }),
+      ("permavg", permavgEpochs, methods.contains { $0.name == permavg }),
+    ] where value != nil && !isUsed {
+      throw UsageError("--\(option)-epochs: no method that --method names has this setting")
+    }
   }
 
-  func apply(to experiment: inout Experiment) {
-    var settings = experiment.merging
-    restarts.map { settings.matching.restarts = $0 }
-    permavgEpochs.map { settings.permAVG.epochs = $0 }
+  /// A chain with these settings wherever they are meant and not given.
+  ///
+  /// - Throws: `MergeError` if one is out of range.
+  func apply(to chain: MethodChain) throws -> MethodChain {
+    var result = chain
+    let permavg = MergeMethod.permavg.name
     if let learningEpochs {
-      settings.learning.epochs = learningEpochs
-      settings.unitWeights.epochs = learningEpochs
-      settings.fineTuning.epochs = learningEpochs
+      result = try result.settingDefault("epochs", to: "\(learningEpochs)") { $0.name != permavg }
     }
-    unitLearningRate.map {
-      settings.learning.unitLearningRate = $0
-      settings.unitWeights.learningRate = $0
+    if let permavgEpochs {
+      result = try result.settingDefault("epochs", to: "\(permavgEpochs)") { $0.name == permavg }
     }
-    fineTuneLearningRate.map { settings.fineTuning.learningRate = $0 }
-    finalTemperature.map { settings.learning.finalTemperature = $0 }
-    dirichlet.map { settings.learning.dirichlet = $0 }
-    for path in [\MergeSettings.permAVG, \MergeSettings.learning] {
-      permavgLearningRate.map { settings[keyPath: path].learningRate = $0 }
-      sinkhornTemperature.map { settings[keyPath: path].sinkhorn.temperature = $0 }
-      sinkhornIterations.map { settings[keyPath: path].sinkhorn.iterations = $0 }
-      alignedShare.map { settings[keyPath: path].alignedShare = $0 }
-    }
-    experiment.merging = settings
+    return result
   }
 }
 
@@ -300,7 +255,10 @@ struct DistillationOptions: ParsableArguments {
   )
   var alpha: Float?
 
-  @Option(help: "Temperature of the soft targets. (default: \(defaults.distillation.temperature))")
+  @Option(
+    help:
+      "Temperature of the soft targets of students. (default: \(defaults.distillation.temperature))"
+  )
   var temperature: Float?
 
   @Option(
@@ -309,7 +267,16 @@ struct DistillationOptions: ParsableArguments {
   )
   var targets: Combination?
 
+  @Option(
+    help: ArgumentHelp(
+      "Longer gradients of students are scaled down to this norm; 0 for none. (default:"
+        + " \(defaults.distillation.maximumGradientNorm ?? 0), thesis: 0)", valueName: "norm"))
+  var maxGradientNorm: Float?
+
   func apply(to experiment: inout Experiment) {
+    if let maxGradientNorm {
+      experiment.distillation.maximumGradientNorm = maxGradientNorm == 0 ? nil : maxGradientNorm
+    }
     if let students { experiment.students = students }
     if let alpha { experiment.distillation.alpha = alpha }
     if let temperature { experiment.distillation.temperature = temperature }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Reports
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,13 +20,14 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     var experiment = members.experiment
     count.apply(to: &experiment)
-    merging.apply(to: &experiment)
     distillation.apply(to: &experiment)
     try onRanks { world in
+      let chains = try world.together { try merging.chains(members.recipe) }
       let session = try Session.create(
         experiment, at: output, in: world, command: "run", dataFolder: machine.data,
         threads: machine.threads)
-      let results = try session.runAll(merging: merging.chains)
+      let results = try session.runAll(merging: chains)
+      try session.writeReport()
       session.printTable(results)
     }
   }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Experiments
-
-extension StudyChain: ExpressibleByArgument {}
+import Reports
 
 struct StudyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,11 +23,12 @@ struct StudyCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "A way to merge, as in `permavg merge`; name@8 stops at M = 8. May be given more than once."
-        + " (default: \(Self.defaultChains.joined(separator: " ")))", valueName: "methods"))
+        + " (default: \(Self.defaultChains.joined(separator: " ")))", valueName: "methods"),
+    transform: { try StudyChain(parsing: $0) })
   var method: [StudyChain] = []
 
   @OptionGroup(title: "Members") var options: ExperimentOptions
-  @OptionGroup(title: "Merging") var merging: MergeSettingsOptions
+  @OptionGroup(title: "Merging") var settings: SettingOptions
   @OptionGroup(title: "Distillation") var distillation: DistillationOptions
   @OptionGroup(title: "Machine") var machine: MachineOptions
 
@@ -42,15 +42,19 @@ struct StudyCommand: ParsableCommand {
 
   func run() throws {
     var experiment = options.experiment
-    merging.apply(to: &experiment)
     distillation.apply(to: &experiment)
-    let plan = StudyPlan(
-      experiment, sizes: members.sizes, seedCount: seeds,
-      chains: method.isEmpty ? Self.defaultChains.compactMap(StudyChain.init) : method)
+    let chains = method.isEmpty ? Self.defaultChains.compactMap(StudyChain.init) : method
     try onRanks { world in
+      let plan = StudyPlan(
+        experiment, sizes: members.sizes, seedCount: seeds,
+        chains: try world.together {
+          try chains.map { try $0.settingDefaults(settings.apply) }
+        })
       let study = try Study(
         plan, at: output, in: world, dataFolder: machine.data, threads: machine.threads)
-      if let table = try study.run() { print("\n\(table.text)\n\nReport: \(output)/study.html") }
+      if let table = try study.run(onTable: { try $0.writePage() }) {
+        print("\n\(table.text)\n\nReport: \(output)/study.html")
+      }
     }
   }
 }

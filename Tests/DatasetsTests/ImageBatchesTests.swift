@@ -74,6 +74,37 @@ import Testing
     }
   }
 
+  @Test func `rows of a batch are the batch's, whoever asks for which`() throws {
+    // A share of a batch for each of several workers, as a team takes it.
+    let targets = SoftTargets(classes: 4, values: (0..<88).map(Float.init))
+    var batches = try makeBatches(targets: targets)
+    batches.startEpoch(2)
+    for index in 0..<3 {
+      let whole = batch(batches, index)
+      for rows in [0..<1, 1..<3, 2..<4, 3..<4, 0..<4] {
+        var some = Batch(capacity: rows.count, features: 6)
+        batches.fill(&some, with: index, rows: rows)
+        let there = rows.clamped(to: 0..<whole.count)
+        #expect(some.count == there.count)
+        let inputs = whole.inputs[there.lowerBound * 6..<there.upperBound * 6]
+        #expect(some.inputs.prefix(some.count * 6) == inputs)
+        #expect(some.labels.prefix(some.count) == whole.labels[there])
+        let expected = whole.targets[there.lowerBound * 4..<there.upperBound * 4]
+        #expect(some.targets.prefix(some.count * 4) == expected)
+      }
+    }
+    #expect((0..<3).map(batches.count(ofBatch:)) == [4, 4, 3])
+  }
+
+  @Test(arguments: [2, 3, 7])
+  func `any number of threads assembles the same batch`(threads: Int) throws {
+    var batches = try makeBatches()
+    batches.startEpoch(1)
+    let one = (0..<3).map { batch(batches, $0).inputs }
+    batches.threads = threads
+    #expect((0..<3).map { batch(batches, $0).inputs } == one)
+  }
+
   @Test func `about half of the images are mirrored, and those really are`() throws {
     let set = try Self.smallSet()
     var batches = try makeBatches()
@@ -117,7 +148,8 @@ import Testing
       let set = try ImageBatchesTests.smallSet()
       var buffer = Batch(capacity: 4, features: 6)
       ImageBatches(
-        set, batchSize: 4, normalization: .symmetric, isFlipping: false, seed: 1, purpose: "train"
+        Images(set, normalization: .symmetric), batchSize: 4, isFlipping: false, seed: 1,
+        purpose: "train"
       ).fill(&buffer, with: 0)
     }
   }
@@ -134,8 +166,9 @@ import Testing
     targets: SoftTargets? = nil, seed: UInt64 = 1, purpose: String = "train", member: Int = 0
   ) throws -> ImageBatches {
     ImageBatches(
-      try Self.smallSet(), indices: indices, batchSize: batchSize, normalization: .symmetric,
-      isFlipping: isFlipping, targets: targets, seed: seed, purpose: purpose, member: member)
+      Images(try Self.smallSet(), indices: indices, normalization: .symmetric),
+      batchSize: batchSize, isFlipping: isFlipping, targets: targets, seed: seed, purpose: purpose,
+      member: member)
   }
 
   private func batch(_ batches: ImageBatches, _ index: Int) -> Batch {

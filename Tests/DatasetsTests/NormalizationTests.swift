@@ -12,13 +12,14 @@ import Testing
       name: "bytes", pixels: Array(0...255), labels: [0], height: 16, width: 16, classes: 1)
     for isFlipped in [false, true] {
       var inputs = [Float](repeating: .nan, count: 512)
-      set.normalize(0, by: normalization, isFlipped: isFlipped, into: &inputs, row: 1)
-      #expect(inputs.prefix(256).allSatisfy { $0.isNaN })
+      let images = Images(set, normalization: normalization)
+      images.write(0..<1, isFlipped: { _ in isFlipped }, into: &inputs)
+      #expect(inputs.suffix(256).allSatisfy { $0.isNaN })
       for byte in 0...255 {
         let place = isFlipped ? byte / 16 * 16 + 15 - byte % 16 : byte
         let exact =
           (Double(byte) / 255 - Double(normalization.mean)) / Double(normalization.deviation)
-        #expect(abs(Double(inputs[256 + place]) - exact) < 1e-6)
+        #expect(abs(Double(inputs[place]) - exact) < 1e-6)
       }
     }
   }
@@ -28,19 +29,8 @@ import Testing
     let set = try Dataset(
       name: "two", pixels: [0, 255], labels: [0], height: 1, width: 2, classes: 1)
     var inputs: [Float] = [0, 0]
-    set.normalize(0..<1, by: .symmetric, into: &inputs)
+    Images(set, normalization: .symmetric).write(0..<1, into: &inputs)
     #expect(abs(inputs[0] + 1) < 1e-6 && abs(inputs[1] - 1) < 1e-6)
-  }
-
-  @Test func `a range of images is written in order`() throws {
-    let set = try ImageBatchesTests.smallSet()
-    let unit = try #require(Normalization("0,0.003921569"))  // 1/255: bytes as they are
-    var inputs = [Float](repeating: 0, count: 18)
-    set.normalize(4..<7, by: unit, into: &inputs)
-    #expect(
-      inputs.map { Int($0.rounded()) } == (4..<7).flatMap { i in (0..<6).map { 10 * i + $0 } })
-    set.normalize(4..<7, by: unit, isFlipped: true, into: &inputs)
-    #expect(inputs.prefix(6).map { Int($0.rounded()) } == [42, 41, 40, 45, 44, 43])
   }
 
   @Test func `a normalisation is its text, in JSON too`() throws {

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -8,33 +9,9 @@ import Testing
 
 /// What a user gets wrong, with the words and the status that tell.
 @Suite(.serialized) struct BadInputTests {
-  /// Runs the program alone and under mpirun; both must say one line and leave with the status.
-  private func expectRefusal(
-    _ status: Int32, saying words: String..., arguments: [String],
-    sourceLocation: SourceLocation = #_sourceLocation
-  ) throws {
-    for ranks in [nil, 3] {
-      let outcome = try Program.permavg(ranks: ranks, arguments)
-      #expect(outcome.status == status, "\(outcome.errors)", sourceLocation: sourceLocation)
-      let lines =
-        ranks == nil
-        ? outcome.errors.split(separator: "\n").map(String.init).filter { !$0.hasSuffix("…") }
-        : outcome.errorLines
-      #expect(lines.count == 1, "\(outcome.errors)", sourceLocation: sourceLocation)
-      for word in words {
-        #expect(
-          lines.first?.contains(word) == true, "\(lines) should say \(word)",
-          sourceLocation: sourceLocation)
-      }
-      for noise in ["Fatal error", "Stack dump", "Backtrace", "0x"] {
-        #expect(!outcome.errors.contains(noise), sourceLocation: sourceLocation)
-      }
-    }
-  }
-
   @Test func `a missing data folder names the package and the option`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         3, saying: "/nowhere", "dataset-fashion-mnist", "--data",
         arguments: ["run", "--output", "\(folder)/run", "--data", "/nowhere"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
@@ -43,7 +20,7 @@ import Testing
 
   @Test func `MNIST has no usual folder`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         3, saying: "--data DIR",
         arguments: ["train", "--dataset", "mnist", "--output", "\(folder)/run"])
     }
@@ -51,7 +28,7 @@ import Testing
 
   @Test func `no members are refused`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "--members 0", "expected 1 to",
         arguments: ["run", "--members", "0", "--output", "\(folder)/run"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
@@ -60,7 +37,7 @@ import Testing
 
   @Test func `a network that does not fit the data is refused`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "--architecture 100-10", "784",
         arguments: [
           "train", "--dataset", "synthetic", "--architecture", "100-10", "--output",
@@ -82,7 +59,7 @@ import Testing
   }
 
   @Test func `a folder that is not there is refused`() throws {
-    try expectRefusal(
+    try Program.expectRefusal(
       3, saying: "nowhere/run", "no such run folder", arguments: ["merge", "nowhere/run"])
   }
 
@@ -95,7 +72,7 @@ import Testing
       ]
       #expect(try Program.permavg(arguments).status == 0)
       let before = try contents(of: run)
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "another experiment", "seed: 1 there, 9 here",
         arguments: arguments + ["--seed", "9"])
       #expect(try contents(of: run) == before)
@@ -105,7 +82,7 @@ import Testing
   @Test func `a folder with other things is refused and left as it was`() throws {
     try withTemporaryFolder { folder in
       try write([1, 2, 3], to: "\(folder)/holiday.jpg")
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "holiday.jpg",
         arguments: ["train", "--dataset", "synthetic", "--output", folder])
       #expect(try contents(of: folder).keys.sorted() == ["holiday.jpg"])
@@ -120,11 +97,11 @@ import Testing
           "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
           "--members", "2", "--output", run,
         ]).status == 0)
-      let other = try #require(Architecture("784-9-10"))
+      let other = try #require(Graph("784-9-10"))
       try Network(other, random: RandomStream(seed: 1, "test")).checkpoint()
         .write(to: "\(run)/members/001.safetensors")
       let before = try contents(of: run)
-      try expectRefusal(
+      try Program.expectRefusal(
         4, saying: "001.safetensors", "784-9-10", "784-8-10", arguments: ["merge", run])
       #expect(try contents(of: run).keys.sorted() == before.keys.sorted())
     }
@@ -134,9 +111,9 @@ import Testing
     try withTemporaryFolder { folder in
       try write(
         [255, 255, 255, 255, 255, 255, 255, 127, 0x7B, 0x7D], to: "\(folder)/a.safetensors")
-      try expectRefusal(
+      try Program.expectRefusal(
         4, saying: "a.safetensors", "header", arguments: ["evaluate", "\(folder)/a.safetensors"])
-      try expectRefusal(
+      try Program.expectRefusal(
         4, saying: "b.safetensors", "no such file",
         arguments: ["evaluate", "\(folder)/b.safetensors"])
     }
@@ -144,10 +121,10 @@ import Testing
 
   @Test func `a checkpoint that does not fit the data is refused`() throws {
     try withTemporaryFolder { folder in
-      let architecture = try #require(Architecture("20-5"))
-      try Network(architecture, random: RandomStream(seed: 1, "test")).checkpoint()
+      let graph = try #require(Graph("20-5"))
+      try Network(graph, random: RandomStream(seed: 1, "test")).checkpoint()
         .write(to: "\(folder)/a.safetensors")
-      try expectRefusal(
+      try Program.expectRefusal(
         4, saying: "a.safetensors", "20-5", "784",
         arguments: ["evaluate", "\(folder)/a.safetensors", "--dataset", "synthetic"])
     }
@@ -161,7 +138,7 @@ import Testing
         let isCut = name.hasPrefix("t10k-images")
         try write([UInt8](isCut ? data.prefix(data.count / 2) : data), to: "\(folder)/\(name)")
       }
-      try expectRefusal(
+      try Program.expectRefusal(
         3, saying: "t10k-images", "fetch it again",
         arguments: ["run", "--data", folder, "--output", "\(folder)/run"])
       #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
@@ -176,15 +153,19 @@ import Testing
           "train", "--dataset", "synthetic", "--architecture", "784-8-10", "--epochs", "1",
           "--members", "1", "--output", run,
         ]).status == 0)
-      try expectRefusal(3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
+      try Program.expectRefusal(
+        3, saying: "results.json", "permavg evaluate", arguments: ["report", run])
     }
   }
 
   @Test(arguments: [
     ["--batch-size", "9223372036854775807"], ["--epochs", "9223372036854775807"],
     ["--students", "100001"], ["--members", "9223372036854775807"],
-    ["--permavg-epochs", "9223372036854775807"], ["--sinkhorn-temperature", "1e-40"],
     ["--architecture", "784-16777216-16777216-10"],
+    ["--architecture", "residual:784-16777216x9-10"],
+    ["--method", "permavg(epochs=9223372036854775807)"],
+    ["--method", "permavg(temperature=1e-40)"],
+    ["--method", "mergemany(restarts=9223372036854775808)"],
   ])
   func `absurd sizes are refused before anything is made`(option: [String]) throws {
     try withTemporaryFolder { folder in
@@ -196,31 +177,86 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("--permavg-epochs", "permavg(epochs=9223372036854775807): expected 0 to 1000000"),
+    ("--learning-epochs", "unit-weights(epochs=9223372036854775807): expected 0 to 1000000"),
+  ])
+  func `a default that is out of range for a method is refused before anything is made`(
+    option: String, words: String
+  ) throws {
+    try withTemporaryFolder { folder in
+      try Program.expectRefusal(
+        2, saying: words,
+        arguments: [
+          "run", "--dataset", "synthetic", "--output", "\(folder)/run", option,
+          "9223372036854775807",
+        ])
+      #expect(!FileManager.default.fileExists(atPath: "\(folder)/run"))
+    }
+  }
+
+  @Test(
+    arguments: [
+      // What a method has, and how far each setting goes.
+      (
+        "mergemany(restart=9)",
+        ["mergemany has no setting \"restart\"; it has restarts (1 to 100000)"]
+      ),
+      (
+        "naive,permavg(tau=1)",
+        [
+          "permavg has no setting \"tau\"", "epochs (0 to 1000000)",
+          "learning-rate (a number above 0)",
+          "schedule (constant, cosine, thesis)", "temperature (0.001 to 1000000)",
+          "iterations (1 to 1000000)", "aligned-share (above 0 and below 1)",
+          "unit-rate (a number above 0, or none)", "final-temperature (0.001 to 1000000, or none)",
+          "dirichlet (0.001 to 1000000, or none)",
+        ]
+      ), ("naive(epochs=1)", ["naive has no setting \"epochs\"; it has none"]),
+      ("mergemany(restarts=0)", ["mergemany(restarts=0): expected 1 to 100000"]),
+      ("permavg(temperature=0)", ["permavg(temperature=0): expected 0.001 to 1000000"]),
+      ("permavg(learning-rate=nan)", ["permavg(learning-rate=nan): expected a number above 0"]),
+      ("unit-weights(epochs=1.5)", ["unit-weights(epochs=1.5): expected 0 to 1000000"]),
+      ("fine-tune(momentum=1)", ["fine-tune(momentum=1): expected from 0 to below 1"]),
+      ("unit-weights(schedule=fast)", ["expected constant, cosine, thesis"]),
+      ("mergemany(restarts)", ["\"restarts\" is no setting", "mergemany(setting=value)"]),
+      ("mergemany(restarts=9", ["a bracket is not closed"]),
+      ("naive,repare", ["no method \"repare\"", "naive, weight-matching, mergemany"]),
+      ("naive,", ["no method \"\""]),
+    ] as [(String, [String])])
+  func `a chain that is none is explained`(chain: String, words: [String]) throws {
+    let outcome = try Program.permavg(["run", "--output", "nowhere", "--method", chain])
+    #expect(outcome.status == 2)
+    #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
+    for word in words { #expect(outcome.errorLines[0].contains(word), "\(outcome.errors)") }
+    #expect(!FileManager.default.fileExists(atPath: "nowhere"))
+  }
+
   @Test func `an empty name of a folder is refused`() throws {
-    try expectRefusal(
+    try Program.expectRefusal(
       2, saying: "empty name", arguments: ["train", "--dataset", "synthetic", "--output", ""])
   }
 
   @Test func `checkpoints whose logits would share a file are refused`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "000.logits.safetensors",
         arguments: [
           "evaluate", "a/000.safetensors", "b/000.safetensors", "--logits", folder,
         ])
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "nowhere", arguments: ["evaluate", "a.safetensors", "--logits", "nowhere"])
     }
   }
 
   @Test func `weights so huge that predictions are not numbers are refused`() throws {
     try withTemporaryFolder { folder in
-      let architecture = try #require(Architecture("784-8-10"))
+      let graph = try #require(Graph("784-8-10"))
       let network = Network(
-        architecture,
-        parameters: (0..<architecture.parameterCount).map { $0.isMultiple(of: 2) ? 3e38 : -3e38 })
+        graph,
+        parameters: (0..<graph.parameterCount).map { $0.isMultiple(of: 2) ? 3e38 : -3e38 })
       try network.checkpoint().write(to: "\(folder)/a.safetensors")
-      try expectRefusal(
+      try Program.expectRefusal(
         4, saying: "a.safetensors", "not numbers",
         arguments: ["evaluate", "\(folder)/a.safetensors", "--dataset", "synthetic"])
     }
@@ -228,14 +264,8 @@ import Testing
 
   @Test func `options for checkpoints are refused for a run folder`() throws {
     try withTemporaryFolder { folder in
-      try expectRefusal(
+      try Program.expectRefusal(
         2, saying: "run folder", arguments: ["evaluate", folder, "--dataset", "synthetic"])
     }
-  }
-
-  @Test func `settings of a method that is not run are refused`() throws {
-    try expectRefusal(
-      2, saying: "--method",
-      arguments: ["merge", "x", "--method", "naive", "--permavg-epochs", "9"])
   }
 }

@@ -3,7 +3,7 @@ import Networks
 import TestSupport
 import Testing
 
-@testable import Experiments
+@testable import Benchmarks
 
 @Suite struct BenchmarkTests {
   /// Runs a benchmark of a small network, which must end well, and reads its report.

@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Merging
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -9,8 +10,10 @@ import Testing
 
 /// `permavg merge` of checkpoints from anywhere, run as a user would.
 @Suite(.serialized) struct CheckpointMergeTests {
-  /// Names as PyTorch's `nn.Sequential` has them.
-  static let names = ["0.weight", "0.bias", "2.weight", "2.bias"]
+  /// The names that PyTorch's `nn.Sequential` gives to so many layers with a ReLU after each.
+  private func names(layers: Int) -> [String] {
+    (0..<layers).flatMap { ["\(2 * $0).weight", "\(2 * $0).bias"] }
+  }
 
   /// Writes networks under other programs' names.
   private func write(
@@ -18,7 +21,8 @@ import Testing
   ) throws -> [String] {
     try networks.enumerated().map { number, network in
       let path = "\(folder)/\(number).safetensors"
-      var file = network.checkpoint(names: number == 0 ? Self.names : nil)
+      var file = network.checkpoint(
+        names: number == 0 ? names(layers: network.graph.tensors.count / 2) : nil)
       file.metadata = metadata.indices.contains(number) ? metadata[number] : [:]
       try file.write(to: path)
       return path
@@ -27,9 +31,9 @@ import Testing
 
   /// A network and two copies of it with permuted units.
   private func copies(_ text: String) throws -> [Network] {
-    let architecture = try #require(Architecture(text))
-    let network = Network(architecture, random: RandomStream(seed: 1, "test"))
-    let draws = InvarianceCheck(architecture, draws: 2).draws
+    let graph = try #require(Graph(text))
+    let network = Network(graph, random: RandomStream(seed: 1, "test"))
+    let draws = InvarianceCheck(graph, draws: 2).draws
     return [network] + draws.map { network.permuted(by: $0) }
   }
 
@@ -50,7 +54,7 @@ import Testing
         #expect(outcome.normalization == nil && outcome.scores.isEmpty)
 
         let file = try Safetensors(contentsOf: output)
-        #expect(Network.tensorNames(in: file) == Self.names)
+        #expect(try LoadedNetwork(file, path: output).tensorNames == names(layers: 2))
         #expect(file.metadata["method"] == "weight-matching" && file.metadata["sources"] == "3")
         #expect(file.metadata["normalization"] == nil, "nobody said")
         let merged = try Network(file, path: output)
@@ -112,6 +116,63 @@ import Testing
     }
   }
 
+  @Test(
+    .timeLimit(.minutes(2)),
+    arguments: [
+      ("mergemany(restarts=3)", []), ("c2m3", []),
+      ("weight-matching,unit-weights(epochs=1),refit-head", ["--dataset", "synthetic"]),
+      ("activation-matching,repair,unit-weights-ensemble(epochs=1)", ["--dataset", "synthetic"]),
+    ] as [(String, [String])])
+  func `1, 2 and 3 ranks give the same bytes`(chain: String, data: [String]) throws {
+    try withTemporaryFolder { folder in
+      let graph = try #require(Graph("784-8-6-10"))
+      let networks = (0..<4).map { Network(graph, random: RandomStream(seed: 3, "test", $0)) }
+      let paths = try write(networks, to: folder)
+      var first: (file: Data, printed: String)?
+      for ranks in [nil, 2, 3] {
+        let output = "\(folder)/merged.safetensors"
+        let outcome = try Program.succeed(
+          ranks: ranks,
+          ["merge"] + paths + ["--method", chain, "--batch-size", "500", "-o", output, "--json"]
+            + data)
+        let result = (
+          file: try Data(contentsOf: URL(fileURLWithPath: output)), printed: outcome.output
+        )
+        if let first {
+          #expect(result.file == first.file, "on \(ranks ?? 1) ranks")
+          #expect(result.printed == first.printed, "on \(ranks ?? 1) ranks")
+        }
+        first = first ?? result
+        try FileManager.default.removeItem(atPath: output)
+      }
+      let outcome = try JSONDecoder().decode(
+        CheckpointMerge.Outcome.self, from: Data((first?.printed ?? "").utf8))
+      #expect(outcome.method == MethodChain(chain)?.name)
+    }
+  }
+
+  @Test func `a merged file says by what and from what it was made`() throws {
+    try withTemporaryFolder { folder in
+      let networks = try copies("784-6-10")
+      let paths = try write(networks, to: folder)
+      let output = "\(folder)/merged.safetensors"
+      func provenance(_ chain: String, _ data: [String] = []) throws -> Provenance {
+        try Program.succeed(["merge"] + paths + ["--method", chain, "-o", output] + data)
+        let file = try Safetensors(contentsOf: output)
+        #expect(file.metadata["method"] == MethodChain(chain)?.name)
+        return try #require(Provenance(file.metadata))
+      }
+      let plain = try provenance("mergemany(restarts=9)")
+      #expect(plain.made == "mergemany(restarts=9)" && plain.data == nil)
+      #expect(plain.members == Experiments.fingerprint(of: networks))
+      let learned = try provenance("naive,unit-weights(epochs=1)", ["--dataset", "synthetic"])
+      #expect(
+        learned.made == "naive,unit-weights(epochs=1,learning-rate=0.01,schedule=cosine)")
+      #expect(learned.members == plain.members && learned.architecture == "784-6-10")
+      #expect(learned.data?.hasPrefix("10000 and 2000 images of 28 × 28, SHA-256 ") == true)
+    }
+  }
+
   @Test func `what cannot be merged is refused in one line, and nothing is written`() throws {
     try withTemporaryFolder { folder in
       let paths = try write(copies("784-6-10"), to: folder)
@@ -168,11 +229,15 @@ import Testing
       try refuse(
         2, "--method is given 2 times",
         arguments: paths + ["--method", "naive", "--method", "mergemany"] + output)
-      try refuse(2, "--permavg-", arguments: paths + ["--permavg-epochs", "3"] + output)
+      try refuse(2, "--permavg-epochs", arguments: paths + ["--permavg-epochs", "3"] + output)
       try refuse(
-        2, "--sinkhorn-temperature",
-        arguments: paths + ["--method", "permavg", "--sinkhorn-temperature", "0"]
-          + ["--dataset", "synthetic"] + output)
+        2, "permavg(temperature=0)", "0.001 to 1000000",
+        arguments: paths + ["--method", "permavg(temperature=0)", "--dataset", "synthetic"] + output
+      )
+      try refuse(
+        2, "permavg(epochs=-1)", "0 to 1000000",
+        arguments: paths + ["--method", "permavg", "--permavg-epochs=-1", "--dataset", "synthetic"]
+          + output)
       try refuse(2, "--dataset", arguments: paths + ["--data", folder] + output)
       try refuse(2, "run folder", arguments: [folder] + output)
       #expect(try contents(of: folder) == before)

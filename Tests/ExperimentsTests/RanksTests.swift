@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import TestSupport
 import Testing
 
@@ -7,29 +8,36 @@ import Testing
 /// A small experiment with more members than some numbers of ranks, and fewer than others.
 private let small = [
   "--dataset", "synthetic", "--architecture", "784-24-20-10", "--members", "4", "--epochs", "2",
-  "--batch-size", "100", "--validation", "500", "--permavg-epochs", "1", "--students", "2",
-  "--seed", "7",
+  "--batch-size", "100", "--validation", "500", "--seed", "7",
 ]
 
+/// Its hidden units, all layers together.
+private let units = 24 + 20
+
+/// Its training images that are learned from lie in ten chunks, each a shard of its own.
+private let shards = 10
+
 @Suite(.serialized) struct RanksTests {
+  private let learning = ["--permavg-epochs", "1", "--learning-epochs", "1"]
+
   @Test(.timeLimit(.minutes(5)))
   func `1, 2, 3 and 5 ranks give the same bytes`() throws {
     try withTemporaryFolder { folder in
       var first: [String: Data]?
       for ranks in [1, 2, 3, 5] {
         let run = "\(folder)/ranks-\(ranks)"
-        let outcome = try Program.permavg(
-          ranks: ranks, ["run", "--output", run] + small)
-        try #require(outcome.status == 0, "\(outcome.errors)")
+        try Program.succeed(
+          ranks: ranks, ["run", "--output", run, "--students", "2"] + learning + small)
         let files = try reproducibleContents(of: run)
+        let refitted = "merged/mergemany+unit-weights(epochs=1)+refit-head"
         #expect(
           files.keys.sorted() == [
             "experiment.json", "members/000.safetensors", "members/001.safetensors",
             "members/002.safetensors", "members/003.safetensors",
-            "merged/mergemany+unit-weights+refit-head.permutations.safetensors",
-            "merged/mergemany+unit-weights+refit-head.safetensors", "merged/naive.safetensors",
-            "merged/permavg-hard.safetensors", "merged/permavg.permutations.safetensors",
-            "merged/permavg.safetensors", "metrics.jsonl", "results.json",
+            "\(refitted).permutations.safetensors", "\(refitted).safetensors",
+            "merged/naive.safetensors", "merged/permavg(epochs=1)-hard.safetensors",
+            "merged/permavg(epochs=1).permutations.safetensors",
+            "merged/permavg(epochs=1).safetensors", "metrics.jsonl", "results.json",
             "students/000.safetensors", "students/001.safetensors",
           ])
         if let first {
@@ -47,17 +55,36 @@ private let small = [
     let experiment = try folder.readExperiment()
     let command = try #require(try folder.readCommunication().commands.first)
     #expect(command.ranks == ranks && command.ledgers.count == ranks)
-    func payload(_ phase: String) -> Int {
-      command.phases.first { $0.name == phase }?.payloadBytes ?? 0
-    }
+    let traffic = Traffic(ranks: ranks)
     let network = 4 * experiment.architecture.parameterCount
-    let away = (0..<experiment.members).filter { $0 % ranks != 0 }.count
-    #expect(payload("gather member weights") == away * network)
-    let students = (0..<experiment.students).filter { $0 % ranks != 0 }.count
-    #expect(payload("gather student weights") == students * network)
-    #expect(payload("broadcast teacher") == (ranks - 1) * experiment.members * network)
-    let targets = 4 * 10_000 * 2 * 10
-    #expect(payload("gather soft targets") == (ranks - 1) * targets)
+    // 9500 images in batches of 100, each one part of at most 256, for one epoch.
+    let steps = 95
+    let (layers, rows, columns) = (3, 24 + 20 + 10, 24 + 20)
+    command.expectPayloads(
+      [
+        "broadcast data": dataPayload(traffic),
+        "gather member weights": traffic.away(experiment.members) * network,
+        "gather student weights": traffic.away(experiment.students) * network,
+        // Once, for merging and for the students.
+        "broadcast members": traffic.broadcast(experiment.members * network),
+        "gather soft targets": traffic.map(parts: 10, bytes: 4 * 10_000 * 2 * 10),
+        // Of four restarts: how good it is, whether by the alignment of every member.
+        "share assignments": traffic.map(
+          parts: 4, bytes: 4 * 8 * (1 + experiment.members * units)),
+        // The loss in two floats and the correct answers lie behind each gradient.
+        "share gradients": steps * traffic.map(parts: 1, bytes: network + 3 * 4),
+        "share means": (steps + 1) * traffic.map(parts: layers, bytes: network),
+        "share gradients of unit weights": steps
+          * traffic.map(parts: layers, bytes: 4 * experiment.members * (rows + columns)),
+        // Of the last layer's least squares.
+        "share statistics": traffic.sum(parts: shards, of: 21 * (21 + 10)),
+      ], besides: ["gather member curves", "gather student curves"])
+  }
+
+  /// 12,000 images of 28 × 28 with a label each, and what they are, in two parts.
+  private func dataPayload(_ traffic: Traffic) -> Int {
+    let names = "synthetic train".utf8.count + "synthetic test".utf8.count
+    return traffic.broadcast(12_000 * (28 * 28 + 1) + 2 * 3 * 8 + names)
   }
 
   @Test(.timeLimit(.minutes(5)))
@@ -66,27 +93,23 @@ private let small = [
   {
     try withTemporaryFolder { folder in
       let members = "\(folder)/members"
-      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "7"]
-      let outcome = try Program.permavg(ranks: 2, ["train", "--output", members] + training)
-      try #require(outcome.status == 0, "\(outcome.errors)")
+      try Program.succeed(ranks: 2, ["train", "--output", members] + small)
       var first: [String: Data]?
       for ranks in [1, 2, 3, 5] {
         let run = "\(folder)/ranks-\(ranks)"
         try FileManager.default.copyItem(atPath: members, toPath: run)
-        let outcome = try Program.permavg(
+        try Program.succeed(
           ranks: ranks,
           [
             "merge", run, "--method", "weight-matching,repair", "--method",
-            "activation-matching,refit-head",
+            "activation-matching,refit-head", "--method", "c2m3,rescale",
           ])
-        try #require(outcome.status == 0, "\(outcome.errors)")
         let files = try reproducibleContents(of: run)
         #expect(
-          files.keys.filter { $0.hasPrefix("merged/") }.sorted() == [
-            "merged/activation-matching+refit-head.permutations.safetensors",
-            "merged/activation-matching+refit-head.safetensors",
-            "merged/weight-matching+repair.permutations.safetensors",
-            "merged/weight-matching+repair.safetensors",
+          try mergedNames(of: run) == [
+            "activation-matching+refit-head", "activation-matching+refit-head.permutations",
+            "c2m3+rescale", "c2m3+rescale.permutations", "weight-matching+repair",
+            "weight-matching+repair.permutations",
           ])
         if let first {
           for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
@@ -97,48 +120,48 @@ private let small = [
     }
   }
 
-  /// The statistics' payload must be what is asked for: the networks to each rank, every shard's sums to rank 0.
+  /// The statistics' payload must be what is asked for: every shard's sums to rank 0 and the total back, and no networks but
+  /// the members, and the merge that rank 0 made alone.
   private func checkSharedSums(_ run: String, ranks: Int) throws {
     let command = try #require(
       try RunFolder(run).readCommunication().commands.first { $0.command == "merge" })
-    let payload = command.phases.first { $0.name == "share statistics" }?.payloadBytes
-    // 784-24-20-10, 4 members, 9500 images in ten chunks, each a shard of its own.
-    let (first, second, all) = (785 * 24, 785 * 24 + 25 * 20, 785 * 24 + 25 * 20 + 21 * 10)
-    let asked = [
-      // Of repair: the merged network and the members, up to each hidden layer.
-      (networks: 5, parameters: first, layers: 1, sums: 5 * 2 * 24),
-      (networks: 5, parameters: second, layers: 2, sums: 5 * 2 * 20),
-      // Of matching: all members.
-      (networks: 4, parameters: first, layers: 1, sums: 4 * 2 * 24 + 3 * 24 * 24),
-      (networks: 4, parameters: second, layers: 2, sums: 4 * 2 * 20 + 3 * 20 * 20),
+    let traffic = Traffic(ranks: ranks)
+    let network = 4 * (785 * 24 + 25 * 20 + 21 * 10)
+    let sums = [
+      // Of repair and of rescale: the merged network and the four members, in each hidden layer.
+      5 * 2 * 24, 5 * 2 * 20, 5 * 2 * 24, 5 * 2 * 20,
+      // Of matching: all members, and the products of the first with the others.
+      4 * 2 * 24 + 3 * 24 * 24, 4 * 2 * 20 + 3 * 20 * 20,
       // Of the last layer.
-      (networks: 5, parameters: all, layers: 3, sums: 21 * (21 + 10)),
+      21 * (21 + 10),
     ]
-    let away = (0..<10).filter { $0 % ranks != 0 }.count
-    let expected = asked.reduce(0) { sum, asked in
-      let header = 8 * (3 + asked.layers + 1)
-      return sum + (ranks - 1) * (header + 4 * asked.networks * asked.parameters)
-        + away * 8 * asked.sums
-    }
-    #expect(payload == expected)
+    command.expectPayloads([
+      "broadcast data": dataPayload(traffic),
+      "broadcast members": traffic.broadcast(4 * network),
+      "share statistics": sums.reduce(0) { $0 + traffic.sum(parts: shards, of: $1) },
+      // By weights all members', and by activations all but the first's.
+      "share assignments": traffic.map(parts: 4, bytes: 4 * 8 * units)
+        + traffic.map(parts: 3, bytes: 3 * 8 * units),
+      // What C2M3 came to on rank 0: whether members are lined up, and how, and the network.
+      "share the merge": traffic.broadcast(8 * (1 + 4 * units) + network),
+    ])
   }
 
   @Test(arguments: [1, 3])
   func `a merge that fails after sums were shared ends on every rank`(ranks: Int) throws {
     try withTemporaryFolder { folder in
       let run = "\(folder)/run"
-      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "7"]
-      let trained = try Program.permavg(ranks: 2, ["train", "--output", run] + training)
-      try #require(trained.status == 0, "\(trained.errors)")
+      try Program.succeed(ranks: 2, ["train", "--output", run] + small)
       let outcome = try Program.permavg(
         ranks: ranks,
         [
-          "merge", run, "--method", "activation-matching,repair,permavg", "--permavg-epochs", "1",
-          "--permavg-learning-rate", "1e38",
+          "merge", run, "--method",
+          "activation-matching,repair,permavg(epochs=1,learning-rate=1e38)",
         ])
       #expect(outcome.status == 2, "\(outcome.errors)")
       #expect(outcome.errorLines.count == 1, "\(outcome.errors)")
       #expect(outcome.errorLines.first?.contains("permavg: the loss became") == true)
+      #expect(try mergedNames(of: run).isEmpty)
     }
   }
 
@@ -146,27 +169,62 @@ private let small = [
   func `the stages one by one give the bytes of the whole run`() throws {
     try withTemporaryFolder { folder in
       let (whole, staged) = ("\(folder)/whole", "\(folder)/staged")
-      let small = Array(small.dropLast(2)) + ["--seed", "8"]
-      let outcome = try Program.permavg(ranks: 2, ["run", "--output", whole] + small)
-      try #require(outcome.status == 0, "\(outcome.errors)")
+      try Program.succeed(
+        ranks: 2, ["run", "--output", whole, "--students", "2"] + learning + small)
 
       // `train` knows the members' options only; the later stages bring their own.
-      let training = Array(small.prefix { $0 != "--permavg-epochs" }) + ["--seed", "8"]
       for (ranks, arguments) in [
-        (2, ["train", "--output", staged] + training),
+        (2, ["train", "--output", staged] + small),
         (nil, ["merge", staged, "--method", "naive"]),
         (nil, ["merge", staged, "--method", "permavg", "--permavg-epochs", "1"]),
-        (nil, ["merge", staged, "--method", "mergemany,unit-weights,refit-head"]),
+        (2, ["merge", staged, "--method", "mergemany,unit-weights(epochs=1),refit-head"]),
         (3, ["distill", staged, "--students", "2"]),
         (nil, ["evaluate", staged]),
         (nil, ["report", staged]),
       ] as [(Int?, [String])] {
-        let outcome = try Program.permavg(ranks: ranks, arguments)
-        try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
+        try Program.succeed(ranks: ranks, arguments)
       }
       let (a, b) = (try reproducibleContents(of: whole), try reproducibleContents(of: staged))
       #expect(a.keys.sorted() == b.keys.sorted())
       for (name, bytes) in a { #expect(bytes == b[name], "\(name)") }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(3)))
+  func `a residual network's whole run gives the same bytes on 1, 2, 3 and 5 ranks`() throws {
+    try withTemporaryFolder { folder in
+      var first: [String: Data]?
+      for ranks in [1, 2, 3, 5] {
+        let run = "\(folder)/ranks-\(ranks)"
+        try Program.succeed(
+          ranks: ranks,
+          [
+            "run", "--output", run, "--dataset", "synthetic", "--architecture",
+            "residual:784-16x2-10", "--members", "3", "--epochs", "1", "--batch-size", "600",
+            "--learning-rate", "0.1",
+            "--method", "weight-matching,repair", "--method",
+            "weight-matching,unit-weights(epochs=1),least-squares", "--method",
+            "activation-matching", "--method", "permavg(epochs=1)",
+          ])
+        let files = try reproducibleContents(of: run)
+        #expect(
+          try mergedNames(of: run).filter { !$0.hasSuffix(".permutations") } == [
+            "activation-matching", "permavg(epochs=1)", "permavg(epochs=1)-hard",
+            "weight-matching+repair", "weight-matching+unit-weights(epochs=1)+least-squares",
+          ])
+        if let first {
+          #expect(files.keys.sorted() == first.keys.sorted())
+          for (name, bytes) in files { #expect(bytes == first[name], "\(name) on \(ranks) ranks") }
+        }
+        first = first ?? files
+      }
+      let results = try #require(try RunFolder("\(folder)/ranks-1").readResults())
+      let members = results.rows(.member).map(\.test.accuracy)
+      let merged = try #require(
+        results.row(named: "weight-matching+unit-weights(epochs=1)+least-squares")
+      ).test.accuracy
+      #expect(members.allSatisfy { $0 > 0.3 } && merged > 0.3, "\(members), \(merged)")
+      #expect(results.barriers.map(\.alignment).contains("weight-matching+repair"))
     }
   }
 
@@ -180,46 +238,13 @@ private let small = [
         "train", "--output", run, "--dataset", "synthetic", "--architecture", "784-16-10",
         "--members", "3", "--epochs", "1",
       ]
-      #expect(try Program.permavg(ranks: 2, arguments).status == 0)
+      try Program.succeed(ranks: 2, arguments)
       let before = try reproducibleContents(of: run)
       try FileManager.default.removeItem(atPath: "\(run)/members/001.safetensors")
-      let outcome = try Program.permavg(ranks: 3, arguments)
-      #expect(outcome.status == 0)
-      #expect(outcome.errors.contains("2 members kept"))
+      let outcome = try Program.succeed(ranks: 3, arguments)
+      #expect(outcome.errors.contains("2 members kept from before"))
+      #expect(outcome.errors.contains("training 1 member on 3 ranks"))
       #expect(try reproducibleContents(of: run) == before)
-    }
-  }
-
-  @Test(.timeLimit(.minutes(3)))
-  func `training again keeps the settings of later stages, and changed ones remove what they made`()
-    throws
-  {
-    try withTemporaryFolder { folder in
-      let run = "\(folder)/run"
-      let members = [
-        "--output", run, "--dataset", "synthetic", "--architecture", "784-12-10", "--epochs", "1",
-        "--members", "2",
-      ]
-      func permavg(_ arguments: [String]) throws {
-        let outcome = try Program.permavg(arguments)
-        try #require(outcome.status == 0, "\(arguments): \(outcome.errors)")
-      }
-      try permavg(["train"] + members)
-      try permavg(["merge", run, "--permavg-epochs", "1"])
-      try permavg(["distill", run, "--students", "2", "--alpha", "0.7"])
-      try permavg(["train"] + members)
-      let experiment = try RunFolder(run).readExperiment()
-      #expect(experiment.merging.permAVG.epochs == 1 && experiment.students == 2)
-      #expect(experiment.distillation.alpha == 0.7)
-
-      try permavg(["distill", run, "--students", "1", "--alpha", "0.7"])
-      #expect(!FileManager.default.fileExists(atPath: "\(run)/students/001.safetensors"))
-      #expect(try RunFolder(run).readLearningLog().curves("student").map(\.index) == [0])
-
-      try permavg(["run"] + members + ["--method", "naive", "--students", "0"])
-      #expect(
-        try contents(of: "\(run)/merged").keys.sorted() == ["naive.safetensors"],
-        "permavg was merged with other settings")
     }
   }
 }

@@ -17,10 +17,9 @@ import Testing
     return (folder, experiment)
   }
 
-  /// An experiment that makes all that was merged and distilled out of date.
+  /// An experiment that makes all that was distilled out of date.
   private func changed(_ experiment: Experiment) -> Experiment {
     var experiment = experiment
-    experiment.merging.permAVG.epochs += 1
     experiment.distillation.alpha /= 2
     return experiment
   }
@@ -28,6 +27,9 @@ import Testing
   @Test(arguments: [
     "merged/naive.safetensors", "merged/mergemany+unit-weights+refit-head.safetensors",
     "merged/permavg-hard.safetensors", "merged/mergemany+permavg.permutations.safetensors",
+    "merged/permavg(epochs=1).safetensors",
+    "merged/permavg(epochs=1,temperature=2.0)-hard.safetensors",
+    "merged/mergemany(restarts=9)+unit-weights(epochs=3).permutations.safetensors",
     "students/000.safetensors", "students/1000.safetensors",
   ])
   func `the names that permavg gives are known`(name: String) {
@@ -37,6 +39,9 @@ import Testing
   @Test(arguments: [
     "merged/mine.safetensors", "merged/naive.txt", "merged/naive", "merged/.safetensors",
     "merged/naive,repair.safetensors", "merged/naive+.safetensors", "merged/naive-soft.safetensors",
+    "merged/mergemany(restarts=4).safetensors", "merged/mergemany(restarts=0).safetensors",
+    "merged/permavg(temperature=2).safetensors", "merged/permavg(epochs=1.safetensors",
+    "merged/permavg(tau=1).safetensors",
     "students/00.safetensors", "students/0000.safetensors", "students/-01.safetensors",
     "students/naive.safetensors", "members/000.safetensors", "naive.safetensors",
     "merged/sub/naive.safetensors", "results.json",
@@ -48,13 +53,12 @@ import Testing
   @Test func `other settings remove what was made with the old ones, and nothing else`() throws {
     try withTemporaryFolder { path in
       let (folder, experiment) = try prepare(path)
-      let outOfDate = [
-        "merged/naive.safetensors", "merged/permavg-hard.safetensors",
-        "merged/permavg.permutations.safetensors", "students/000.safetensors",
-      ]
+      let outOfDate = ["students/000.safetensors", "students/017.safetensors"]
+      // What was merged says itself whether it still holds.
       let kept = [
-        "members/000.safetensors", "merged/notes.txt", "merged/mine.safetensors",
-        "students/list.csv", "thesis.txt",
+        "members/000.safetensors", "merged/naive.safetensors", "merged/permavg-hard.safetensors",
+        "merged/permavg.permutations.safetensors", "merged/notes.txt", "merged/mine.safetensors",
+        "students/list.csv", "students/mine.safetensors", "students/00.safetensors", "thesis.txt",
       ]
       for name in outOfDate + kept { try write([1], to: "\(path)/\(name)") }
       try files.createDirectory(atPath: "\(path)/merged/sub", withIntermediateDirectories: false)
@@ -98,10 +102,10 @@ import Testing
   @Test func `a link to a whole run folder is followed`() throws {
     try withTemporaryFolder { path in
       let (_, experiment) = try prepare("\(path)/real")
-      try write([1], to: "\(path)/real/merged/naive.safetensors")
+      try write([1], to: "\(path)/real/students/000.safetensors")
       try files.createSymbolicLink(atPath: "\(path)/run", withDestinationPath: "real")
       try RunFolder("\(path)/run").prepare(for: changed(experiment), keepingLaterStages: false)
-      #expect(!files.fileExists(atPath: "\(path)/real/merged/naive.safetensors"))
+      #expect(!files.fileExists(atPath: "\(path)/real/students/000.safetensors"))
       #expect(FileKind(at: "\(path)/run") == .symbolicLink)
     }
   }
@@ -122,10 +126,16 @@ import Testing
           try files.createDirectory(atPath: file, withIntermediateDirectories: false)
         }
         let before = try contents(of: path)
-        for attempt in [
-          { try folder.prepare(for: changed(experiment), keepingLaterStages: false) },
-          { try folder.remove(name) },
-        ] {
+        var attempts: [() throws -> Void] = [
+          { try folder.empty(["merged", "students"]) }, { try folder.remove(name) },
+        ]
+        // Other settings of distillation take nothing from `merged/`.
+        if !name.hasPrefix("merged/") {
+          attempts.append {
+            try folder.prepare(for: changed(experiment), keepingLaterStages: false)
+          }
+        }
+        for attempt in attempts {
           let error = #expect(throws: RunFolderError.self, performing: attempt)
           #expect(error?.path == file)
           #expect(
@@ -163,7 +173,7 @@ import Testing
       try write([3], to: "\(precious)/naive.safetensors")
       try write([4], to: "\(precious)/000.safetensors")
       for (name, commands) in [
-        ("merged", [options + ["--restarts", "2"], ["merge", run, "--method", "naive"]]),
+        ("merged", [options + ["--method", "c2m3"], ["merge", run, "--method", "naive"]]),
         ("students", [options + ["--alpha", "0.1"], ["distill", run, "--students", "1"]]),
       ] {
         try files.moveItem(atPath: "\(run)/\(name)", toPath: "\(path)/\(name)")

@@ -1,6 +1,7 @@
 import Foundation
 import Merging
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -10,11 +11,11 @@ import Testing
 @Suite(.serialized) struct VerifyTests {
   @Test func `checkpoints under their own names are verified, and their spec is shown`() throws {
     try withTemporaryFolder { folder in
-      let architecture = try #require(Architecture("6-5-4-3"))
+      let graph = try #require(Graph("6-5-4-3"))
       let names = ["0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"]
       let paths = try (0..<2).map { number in
         let path = "\(folder)/\(number).safetensors"
-        try Network(architecture, random: RandomStream(seed: 1, "test", number))
+        try Network(graph, random: RandomStream(seed: 1, "test", number))
           .checkpoint(names: names).write(to: path)
         return path
       }
@@ -67,13 +68,34 @@ import Testing
     }
   }
 
+  @Test func `a residual network's stream is one group in every tensor that touches it`() throws {
+    try withTemporaryFolder { folder in
+      let graph = try #require(Graph("residual:7-6x1-4"))
+      let path = "\(folder)/a.safetensors"
+      try Network(graph, random: RandomStream(seed: 1, "test")).checkpoint().write(to: path)
+      let text = try Program.succeed(["verify", path, "--draws", "5"]).output
+      for line in [
+        "residual:7-6x1-4: 2 permutations",
+        "P0 of 6 units: axis 0 of stem.weight [6 × 7], axis 0 of stem.bias [6], axis 0 of"
+          + " blocks.0.norm.weight [6], axis 0 of blocks.0.norm.bias [6], axis 1 of"
+          + " blocks.0.up.weight [6 × 6], axis 0 of blocks.0.down.weight [6 × 6], axis 0 of"
+          + " blocks.0.down.bias [6], axis 0 of norm.weight [6], axis 0 of norm.bias [6], axis 1 of"
+          + " head.weight [4 × 6]",
+        "P1 of 6 units: axis 0 of blocks.0.up.weight [6 × 6], axis 0 of blocks.0.up.bias [6], axis 1"
+          + " of blocks.0.down.weight [6 × 6]",
+      ] {
+        #expect(text.contains(line), "\(text)")
+      }
+    }
+  }
+
   @Test func `a network whose logits depend on the order of its units is refused`() throws {
     try withTemporaryFolder { folder in
       let path = "\(folder)/a.safetensors"
-      let architecture = try #require(Architecture("1-4-1"))
+      let graph = try #require(Graph("1-4-1"))
       // 1e8 − 1e8 + 1 − 1 in 32-bit floats is another number in another order.
       let network = Network(
-        architecture, parameters: [0, 0, 0, 0, 1, 1, 1, 1, 1e8, -1e8, 1, -1, 0.5])
+        graph, parameters: [0, 0, 0, 0, 1, 1, 1, 1, 1e8, -1e8, 1, -1, 0.5])
       try network.checkpoint().write(to: path)
       let outcome = try Program.permavg(["verify", path, "--draws", "20"])
       #expect(outcome.status == 4)

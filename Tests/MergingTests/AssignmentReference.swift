@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// The assignment of rows to columns that maximises the total similarity, by the plain algorithm.
 ///

@@ -1,6 +1,7 @@
 import Foundation
 import Merging
 import Networks
+import Tensors
 import TestSupport
 import Testing
 

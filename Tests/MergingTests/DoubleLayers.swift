@@ -20,14 +20,14 @@ struct DoubleLayers {
   }
 
   private func samples(_ inputs: [Float]) -> [[Double]] {
-    let features = network.architecture.inputs
+    let features = network.graph.inputs
     return stride(from: 0, to: inputs.count, by: features).map {
       inputs[$0..<$0 + features].map(Double.init)
     }
   }
 
   private func apply(_ index: Int, _ h: [Double]) -> [Double] {
-    let layer = network.architecture.layers[index]
+    let layer = network.graph.layers[index]
     let (weights, biases) = (network.weights(layer), network.biases(layer))
     return (0..<layer.outputs).map { output in
       (0..<layer.inputs).reduce(Double(biases[output])) {

@@ -15,10 +15,10 @@ import Testing
     let (members, fixture) = try members(name)
     let expected = try permutations(name.0, "permutations", fixture, members)
     let merge = try run(method, members)
-    for (found, expected) in zip(merge.permutations, expected) {
+    for (found, expected) in zip(merge.alignment.permutations, expected) {
       for (layer, permutation) in expected.enumerated() {
         // In the first member's order, as NumPy's are.
-        #expect(merge.permutations[0][layer].inverse.after(found[layer]) == permutation)
+        #expect(merge.alignment.permutations[0][layer].inverse.after(found[layer]) == permutation)
       }
     }
     let objective = try fixture.doubles("\(name.0).objective")[0]
@@ -43,11 +43,11 @@ import Testing
 
   private func members(_ name: (String, String)) throws -> ([Network], Fixture) {
     let fixture = try Fixture("matching")
-    let architecture = try #require(Architecture(name.1))
+    let graph = try #require(Graph(name.1))
     let members = try (0..<4).map {
       Network(
-        architecture,
-        parameters: try fixture.parameters(architecture, prefix: "\(name.0).members.\($0)."))
+        graph,
+        parameters: try fixture.parameters(graph, prefix: "\(name.0).members.\($0)."))
     }
     return (members, fixture)
   }
@@ -56,8 +56,8 @@ import Testing
     _ name: String, _ kind: String, _ fixture: Fixture, _ members: [Network]
   ) throws -> [[Permutation]] {
     try members.indices.map { member in
-      try members[member].architecture.hiddenWidths.indices.map { layer in
-        Permutation(try fixture.integers("\(name).\(kind).\(member).\(layer - 1)"))
+      try members[member].graph.symmetry.groups.indices.map { layer in
+        Permutation(try fixture.integers("\(name).\(kind).\(member).\(layer)"))
       }
     }
   }

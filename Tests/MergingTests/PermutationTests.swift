@@ -1,5 +1,6 @@
 import Merging
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
     let (network, permutations) = randomProblem(seed: seed)
     let permuted = network.permuted(by: permutations)
     #expect(permuted != network)
-    let inputs = normals(20 * network.architecture.inputs, seed: seed)
+    let inputs = normals(20 * network.graph.inputs, seed: seed)
     let (own, other) = (logits(network, inputs, rows: 20), logits(permuted, inputs, rows: 20))
     // Sums of the same terms in another order.
     #expect(largestDifference(own, other) < 1e-5)
@@ -27,12 +28,10 @@ import Testing
   func `permuting is a product with the permutations' matrices`(seed: Int) {
     let (network, permutations) = randomProblem(seed: seed)
     let permuted = network.permuted(by: permutations)
-    for layer in network.architecture.layers {
+    for (index, layer) in network.graph.layers.enumerated() {
       let left =
-        layer.index < permutations.count
-        ? permutations[layer.index].matrix : .identity(layer.outputs)
-      let right =
-        layer.index > 0 ? permutations[layer.index - 1].matrix : .identity(layer.inputs)
+        index < permutations.count ? permutations[index].matrix : .identity(layer.outputs)
+      let right = index > 0 ? permutations[index - 1].matrix : .identity(layer.inputs)
       let weights = network.weights(layer)
       var expected = Matrix(rows: layer.outputs, columns: layer.inputs)
       for i in 0..<layer.outputs {
@@ -71,8 +70,8 @@ import Testing
 
   @Test func `permutations of other widths are a precondition failure`() async {
     await #expect(processExitsWith: .failure) {
-      guard let architecture = Architecture("2-3-1") else { return }
-      let network = Network(architecture, random: RandomStream(seed: 1, "network"))
+      guard let graph = Graph("2-3-1") else { return }
+      let network = Network(graph, random: RandomStream(seed: 1, "network"))
       _ = network.permuted(by: [.identity(2)])
     }
   }
@@ -81,13 +80,13 @@ import Testing
   private func randomProblem(seed: Int) -> (Network, [Permutation]) {
     var random = RandomStream(seed: UInt64(seed), "problem")
     let widths = (0..<3 + seed % 3).map { _ in 5 + random.integer(below: 20) }
-    guard let architecture = Architecture(widths: widths) else {
+    guard let graph = Graph(widths.map(String.init).joined(separator: "-")) else {
       preconditionFailure("\(widths)")
     }
-    let network = Network(architecture, random: RandomStream(seed: UInt64(seed), "network"))
+    let network = Network(graph, random: RandomStream(seed: UInt64(seed), "network"))
     return (
       network,
-      architecture.hiddenWidths.map { width in
+      graph.symmetry.groups.map(\.count).map { width in
         while true {
           let p = Permutation(random.permutation(of: width))
           if p.indices.map({ p.indices[$0] }) != Array(0..<width) { return p }
@@ -99,7 +98,7 @@ import Testing
 
 /// The logits of a network for inputs of some rows.
 func logits(_ network: Network, _ inputs: [Float], rows: Int) -> [Float] {
-  var workspace = Workspace(network.architecture, capacity: rows)
+  var workspace = Workspace(network.graph, capacity: rows)
   network.forward(inputs, rows: rows, workspace: &workspace)
   return workspace.logits
 }

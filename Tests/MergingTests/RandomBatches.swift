@@ -1,9 +1,10 @@
 import Networks
+import Tensors
 import TestSupport
 
 /// Random inputs labelled by a network, in batches of a fixed order.
 struct RandomBatches: BatchSource {
-  let batchSize = 32
+  let batchSize: Int
   let batchesPerEpoch: Int
   let features: Int
   let inputs: [Float]
@@ -12,10 +13,11 @@ struct RandomBatches: BatchSource {
   var sampleCount: Int { labels.count }
 
   /// The labels are the classes of the network's largest logits.
-  init(labelledBy network: Network, count: Int, seed: Int) {
-    features = network.architecture.inputs
+  init(labelledBy network: Network, count: Int, seed: Int, batchSize: Int = 32) {
+    self.batchSize = batchSize
+    features = network.graph.inputs
     inputs = normals(count * features, seed: seed, "inputs")
-    let classes = network.architecture.outputs
+    let classes = network.graph.outputs
     let logits = logits(network, inputs, rows: count)
     labels = (0..<count).map { row in
       (0..<classes).max { logits[row * classes + $0] < logits[row * classes + $1] } ?? 0
@@ -25,6 +27,7 @@ struct RandomBatches: BatchSource {
 
   /// Given inputs, all of class 0.
   init(inputs: [Float], features: Int) {
+    batchSize = 32
     (self.inputs, self.features) = (inputs, features)
     labels = Array(repeating: 0, count: inputs.count / features)
     batchesPerEpoch = (labels.count + batchSize - 1) / batchSize
@@ -32,8 +35,11 @@ struct RandomBatches: BatchSource {
 
   func startEpoch(_ epoch: Int) {}
 
-  func fill(_ batch: inout Batch, with index: Int) {
-    let rows = index * batchSize..<min((index + 1) * batchSize, sampleCount)
+  func fill(_ batch: inout Batch, with index: Int, rows own: Range<Int>) {
+    let count = count(ofBatch: index)
+    let rows =
+      index * batchSize + min(own.lowerBound, count)..<index * batchSize
+      + min(own.upperBound, count)
     batch.count = rows.count
     batch.inputs.replaceSubrange(
       0..<rows.count * features,
@@ -49,9 +55,21 @@ struct RandomBatches: BatchSource {
   }
 }
 
+/// A network whose gains and shifts differ from unit to unit, as learning leaves them.
+func drawnNetwork(_ graph: Graph, random: RandomStream, seed: Int) -> Network {
+  var network = Network(graph, random: random)
+  var noise = RandomStream(seed: UInt64(seed), "gains")
+  for tensor in graph.tensors {
+    guard case .constant = tensor.initializer else { continue }
+    for place in tensor.range { network.parameters[place] += 0.3 * noise.normal() }
+  }
+  return network
+}
+
 /// A network with weights large enough that its predictions are sure.
-func randomNetwork(_ architecture: Architecture, seed: Int, scale: Float = 3) -> Network {
-  var network = Network(architecture, random: RandomStream(seed: UInt64(seed), "network"))
+func randomNetwork(_ graph: Graph, seed: Int, scale: Float = 3) -> Network {
+  var network = drawnNetwork(
+    graph, random: RandomStream(seed: UInt64(seed), "network"), seed: seed)
   for i in network.parameters.indices { network.parameters[i] *= scale }
   return network
 }

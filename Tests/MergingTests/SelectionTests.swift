@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -37,20 +38,20 @@ import Testing
 
   @Test func `a selection is NumPy's, units and fitted layers`() throws {
     let fixture = try Fixture("selection")
-    let architecture = try #require(Architecture("8-12-9-4"))
+    let graph = try #require(Graph("8-12-9-4"))
     let members = try (0..<3).map {
       Network(
-        architecture, parameters: try fixture.parameters(architecture, prefix: "members.\($0)."))
+        graph, parameters: try fixture.parameters(graph, prefix: "members.\($0)."))
     }
     let batches = RandomBatches(inputs: try fixture.floats("inputs"), features: 8)
-    let merged = try run("neuron-selection", members, context: MergeContext(batches: batches))
+    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
       .network
-    let first = architecture.layers[0]
+    let first = graph.layers[0]
     for (place, unit) in try fixture.integers("units.0").enumerated() {
       let own = members[unit / 12].weights(of: unit % 12, first)
       #expect(Array(merged.weights(of: place, first)) == Array(own))
     }
-    for tensor in architecture.tensors {
+    for tensor in graph.tensors {
       let expected =
         try fixture.file["merged.\(tensor.name)"]?.doubles?.map(Float.init)
         ?? fixture.floats("merged.\(tensor.name)")
@@ -61,12 +62,12 @@ import Testing
   }
 
   @Test(arguments: ["20-24-5", "20-24-20-16-5"])
-  func `one member, and copies of it, are selected to its function`(architecture: String) throws {
+  func `one member, and copies of it, are selected to its function`(text: String) throws {
     for count in [1, 3] {
-      let copies = try Copies(architecture, count: count, seed: 1)
+      let copies = try Copies(text, count: count, seed: 1)
       let batches = RandomBatches(labelledBy: copies.original, count: 2000, seed: 1)
       let merge = try run(
-        "neuron-selection", copies.members, context: MergeContext(batches: batches))
+        "neuron-selection", copies.members, resources: MergeResources(batches: batches))
       // On other inputs than it was fitted on.
       let inputs = normals(500 * 20, seed: 9)
       let (own, other) = (
@@ -79,10 +80,10 @@ import Testing
   }
 
   @Test func `units of several members serve better than one member's with a fitted head`() throws {
-    let architecture = try #require(Architecture("10-12-3"))
-    let members = (0..<4).map { randomNetwork(architecture, seed: $0) }
+    let graph = try #require(Graph("10-12-3"))
+    let members = (0..<4).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 3000, seed: 1)
-    let selected = try run("neuron-selection", members, context: MergeContext(batches: batches))
+    let selected = try run("neuron-selection", members, resources: MergeResources(batches: batches))
       .network
     let inputs = batches.inputs
     let outputs = members.map { logits($0, inputs, rows: 3000) }
@@ -99,45 +100,45 @@ import Testing
 
   @Test func `a selection does not depend on threads, nor on how the members are lined up`() throws
   {
-    let architecture = try #require(Architecture("20-300-40-5"))
-    let members = (0..<3).map { randomNetwork(architecture, seed: $0) }
+    let graph = try #require(Graph("20-300-40-5"))
+    let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 700, seed: 1)
-    let context = MergeContext(batches: batches)
-    let result = try run("neuron-selection", members, context: context)
+    let resources = MergeResources(batches: batches)
+    let result = try run("neuron-selection", members, resources: resources)
     for threads in [2, 3] {
-      let other = try run("neuron-selection", members, context: context, threads: threads)
+      let other = try run("neuron-selection", members, resources: resources, threads: threads)
       #expect(other.network == result.network)
     }
-    let lined = try run("weight-matching,neuron-selection", members, context: context)
+    let lined = try run("weight-matching,neuron-selection", members, resources: resources)
     #expect(lined.network == result.network && lined.isAligned && !result.isAligned)
   }
 
   @Test func `networks without hidden layers are averaged`() throws {
-    let architecture = try #require(Architecture("6-3"))
-    let members = (0..<3).map { randomNetwork(architecture, seed: $0) }
+    let graph = try #require(Graph("6-3"))
+    let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 50, seed: 1)
-    let merged = try run("neuron-selection", members, context: MergeContext(batches: batches))
+    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
     #expect(merged.network.parameters == mean(of: members.map(\.parameters)))
   }
 
   @Test func `fewer samples than units are enough`() throws {
-    let architecture = try #require(Architecture("6-30-3"))
-    let members = (0..<3).map { randomNetwork(architecture, seed: $0) }
+    let graph = try #require(Graph("6-30-3"))
+    let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 20, seed: 1)
-    let merged = try run("neuron-selection", members, context: MergeContext(batches: batches))
+    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
       .network
-    #expect(merged.isFinite && merged.architecture == architecture)
+    #expect(merged.isFinite && merged.graph == graph)
     let target = mean(of: members.map { logits($0, batches.inputs, rows: 20) })
     #expect(largestDifference(logits(merged, batches.inputs, rows: 20), target) < 0.05)
   }
 
   @Test func `selection without data is an error`() throws {
-    let members = [randomNetwork(try #require(Architecture("5-4-3")), seed: 1)]
+    let members = [randomNetwork(try #require(Graph("5-4-3")), seed: 1)]
     let error = #expect(throws: MergeError.self) { try run("neuron-selection", members) }
     #expect(
       error?.description
-        == "neuron-selection compares units by their activations on training data, and there is none"
+        == "neuron-selection needs training data, and there is none"
     )
-    #expect(MergingMethod.neuronSelection.needsData)
+    #expect(MergeMethod.neuronSelection.needs.data)
   }
 }

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -10,7 +11,7 @@ import Testing
   func `a greedy soup is never worse than the best member on held-out data`(seed: Int) throws {
     let problem = try Problem(seed: seed)
     for chain in ["greedy-soup", "mergemany,greedy-soup", "c2m3,greedy-soup"] {
-      let soup = try run(chain, problem.members, context: problem.held).network
+      let soup = try run(chain, problem.members, resources: problem.held).network
       let best = problem.members.map(problem.accuracy).max() ?? 0
       #expect(problem.accuracy(soup) >= best)
     }
@@ -18,7 +19,7 @@ import Testing
 
   @Test func `a soup of noisy copies that are lined up holds several and beats each`() throws {
     let problem = try Problem(seed: 3)
-    let merge = try run("mergemany,greedy-soup", problem.members, context: problem.held)
+    let merge = try run("mergemany,greedy-soup", problem.members, resources: problem.held)
     #expect(!merge.alignedMembers.contains(merge.network))
     let best = problem.members.map(problem.accuracy).max() ?? 0
     #expect(problem.accuracy(merge.network) > best)
@@ -26,26 +27,26 @@ import Testing
 
   @Test func `a soup leaves out the member that would spoil it`() throws {
     let problem = try Problem(seed: 1)
-    let stranger = randomNetwork(problem.original.architecture, seed: 99)
+    let stranger = randomNetwork(problem.original.graph, seed: 99)
     let members = [stranger] + problem.members
-    let soup = try run("mergemany,greedy-soup", members, context: problem.held)
+    let soup = try run("mergemany,greedy-soup", members, resources: problem.held)
     let all = try run("mergemany", members)
     #expect(problem.accuracy(soup.network) > problem.accuracy(all.network))
     // It stays lined up by what came before.
-    #expect(soup.permutations == all.permutations)
+    #expect(soup.alignment.permutations == all.alignment.permutations)
   }
 
   @Test func `of members with equal accuracy all that do no harm are taken, in any order the same`()
     throws
   {
-    let architecture = try #require(Architecture("5-4-3"))
-    let members = (0..<4).map { randomNetwork(architecture, seed: $0) }
-    var context = MergeContext(validate: { _ in 0.5 })
-    let soup = try run("greedy-soup", members, context: context).network
+    let graph = try #require(Graph("5-4-3"))
+    let members = (0..<4).map { randomNetwork(graph, seed: $0) }
+    var resources = MergeResources(validate: { _ in 0.5 })
+    let soup = try run("greedy-soup", members, resources: resources).network
     #expect(soup.parameters == mean(of: members.map(\.parameters)))
     // Each is better than the mean of any: the best alone is left.
-    context.validate = { network in Double(members.firstIndex(of: network) ?? -1) }
-    #expect(try run("greedy-soup", members, context: context).network == members[3])
+    resources.validate = { network in Double(members.firstIndex(of: network) ?? -1) }
+    #expect(try run("greedy-soup", members, resources: resources).network == members[3])
   }
 
   @Test func `a greedy soup without held-out images is an error`() throws {
@@ -62,12 +63,12 @@ import Testing
     let problem = try Problem(seed: 2)
     let accuracies = problem.members.map(problem.accuracy)
     let best = try #require(accuracies.firstIndex(of: accuracies.max() ?? 0))
-    let merge = try run("best-member", problem.members, context: problem.held)
+    let merge = try run("best-member", problem.members, resources: problem.held)
     #expect(merge.network == problem.members[best])
-    let equal = MergeContext(validate: { _ in 1 })
-    #expect(try run("best-member", problem.members, context: equal).network == problem.members[0])
+    let equal = MergeResources(validate: { _ in 1 })
+    #expect(try run("best-member", problem.members, resources: equal).network == problem.members[0])
     // As it is lined up.
-    let aligned = try run("mergemany,best-member", problem.members, context: problem.held)
+    let aligned = try run("mergemany,best-member", problem.members, resources: problem.held)
     #expect(aligned.network == aligned.alignedMembers[best])
   }
 
@@ -76,8 +77,8 @@ import Testing
     throws
   {
     let problem = try Problem(seed: 4)
-    let context = MergeContext(batches: problem.batches)
-    let merge = try run("best-member", problem.members, context: context, threads: threads)
+    let resources = MergeResources(batches: problem.batches)
+    let merge = try run("best-member", problem.members, resources: resources, threads: threads)
     let losses = problem.members.map(problem.loss)
     let best = try #require(losses.firstIndex(of: losses.min() ?? 0))
     #expect(merge.network == problem.members[best])
@@ -104,7 +105,7 @@ import Testing
       batches = RandomBatches(labelledBy: original, count: 800, seed: seed)
     }
 
-    var held: MergeContext { MergeContext(batches: batches, validate: accuracy) }
+    var held: MergeResources { MergeResources(batches: batches, validate: accuracy) }
 
     @Sendable func accuracy(_ network: Network) -> Double {
       let (batch, workspace) = run(network)
@@ -120,7 +121,7 @@ import Testing
 
     private func run(_ network: Network) -> (Batch, Workspace) {
       let batch = batches.whole
-      var workspace = Workspace(network.architecture, capacity: batch.count)
+      var workspace = Workspace(network.graph, capacity: batch.count)
       network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
       return (batch, workspace)
     }

@@ -5,9 +5,9 @@ import Testing
 
 @Suite struct SpreadTests {
   @Test func `the distance from the mean is the root mean square`() throws {
-    let architecture = try #require(Architecture("1-1"))
+    let graph = try #require(Graph("1-1"))
     let networks = [[0, 3], [0, -3], [3, 0], [-3, 0]].map {
-      Network(architecture, parameters: $0)
+      Network(graph, parameters: $0)
     }
     #expect(distanceFromMean(of: networks) == 3)
     #expect(distanceFromMean(of: Array(networks.prefix(2))) == 3)

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -10,28 +11,32 @@ import Testing
   private struct Problem {
     let networks: [Network]
     let inputs = normals(2300 * 6, seed: 1)
-    var sums: InMemorySums { InMemorySums(inputs, features: 6) }
+    var sums: SampleSums { SampleSums(SamplesInMemory(inputs, features: 6)) }
+
+    /// The node that a layer is.
+    func node(_ layer: Int) -> Int { networks[0].graph.layers[layer].node }
 
     init() throws {
-      let architecture = try #require(Architecture("6-9-7-4"))
-      networks = (0..<3).map { randomNetwork(architecture, seed: $0) }
+      let graph = try #require(Graph("6-9-7-4"))
+      networks = (0..<3).map { randomNetwork(graph, seed: $0) }
     }
   }
 
   @Test(arguments: 0..<3)
   func `moments are those of every unit before the ReLU`(layer: Int) throws {
     let problem = try Problem()
-    let statistic = SampleStatistic(.preActivationMoments(layer: layer), of: problem.networks)
-    let sums = problem.sums.sum(statistic)
+    let statistic = SampleStatistic(
+      .moments, at: problem.node(layer), of: problem.networks)
+    let sums = try problem.sums.sum(statistic)
     let expected = problem.networks.flatMap { network in
       let z = DoubleLayers(network: network).preActivations(problem.inputs, layer: layer)
       return total(z) + total(z.map { $0.map { $0 * $0 } })
     }
     #expect(sums.count == statistic.count)
-    #expect(sums.count == 3 * 2 * problem.networks[0].architecture.layers[layer].outputs)
+    #expect(sums.count == 3 * 2 * problem.networks[0].graph.layers[layer].outputs)
     #expect(largestDifference(sums, expected) < 1e-6 * 2300 * 10)
 
-    let moments = try problem.sums.preActivationMoments(of: problem.networks, layer: layer)
+    let moments = try problem.sums.moments(of: problem.networks, at: problem.node(layer))
     for (network, own) in zip(problem.networks, moments) {
       let z = DoubleLayers(network: network).preActivations(problem.inputs, layer: layer)
       let (means, deviations) = columnMoments(z)
@@ -45,8 +50,10 @@ import Testing
     throws
   {
     let problem = try Problem()
-    let statistic = SampleStatistic(.activationProducts(layer: layer), of: problem.networks)
-    let sums = problem.sums.sum(statistic)
+    let statistic = SampleStatistic(
+      .products, at: try #require(problem.networks[0].graph.node("relu.\(layer)")),
+      of: problem.networks)
+    let sums = try problem.sums.sum(statistic)
     let h = problem.networks.map {
       DoubleLayers(network: $0).activations(problem.inputs, layer: layer)
     }
@@ -61,8 +68,9 @@ import Testing
     throws
   {
     let problem = try Problem()
-    let statistic = SampleStatistic(.normalEquations(layer: layer), of: problem.networks)
-    let sums = problem.sums.sum(statistic)
+    let statistic = SampleStatistic(
+      .normalEquations, at: problem.node(layer), of: problem.networks)
+    let sums = try problem.sums.sum(statistic)
     let features = DoubleLayers(network: problem.networks[0])
       .activations(problem.inputs, layer: layer - 1).map { $0 + [1] }
     let z = problem.networks.dropFirst().map {
@@ -77,7 +85,8 @@ import Testing
 
   @Test func `a chunk is added to what is there`() throws {
     let problem = try Problem()
-    let statistic = SampleStatistic(.activationProducts(layer: 1), of: problem.networks)
+    let statistic = SampleStatistic(
+      .products, at: try #require(problem.networks[0].graph.node("relu.1")), of: problem.networks)
     var once = [Double](repeating: 0, count: statistic.count)
     statistic.accumulate(inputs: problem.inputs, rows: 10, into: &once)
     var twice = once
@@ -86,27 +95,20 @@ import Testing
     #expect(once.contains { $0 != 0 })
   }
 
-  @Test func `a statistic survives being sent as flat arrays`() throws {
+  @Test(arguments: [SampleStatistic.Kind.moments, .products, .normalEquations])
+  func `layers above the one in question do not matter`(kind: SampleStatistic.Kind) throws {
     let problem = try Problem()
-    for kind in [
-      .preActivationMoments(layer: 2), .activationProducts(layer: 0), .normalEquations(layer: 1),
-    ] as [SampleStatistic.Kind] {
-      let statistic = SampleStatistic(kind, of: problem.networks)
-      #expect(
-        SampleStatistic(header: statistic.header, parameters: statistic.parameters) == statistic)
+    let node = try #require(
+      problem.networks[0].graph.node(kind == .products ? "relu.1" : "layers.1"))
+    let own = try problem.sums.sum(SampleStatistic(kind, at: node, of: problem.networks))
+    let last = problem.networks[0].graph.layers[2]
+    let broken = problem.networks.map { network in
+      var network = network
+      for place in last.offset..<network.parameters.count { network.parameters[place] = .nan }
+      return network
     }
-    let statistic = SampleStatistic(.normalEquations(layer: 1), of: problem.networks)
-    // Layers above the one in question do not travel.
-    #expect(statistic.header == [2, 1, 3, 6, 9, 7])
-    #expect(statistic.parameters.count == 3 * (7 * 9 + 10 * 7))
-    #expect(SampleStatistic(header: [], parameters: []) == nil)
-    #expect(
-      SampleStatistic(header: [3, 1, 3, 6, 9, 7], parameters: statistic.parameters) == nil)
-    #expect(
-      SampleStatistic(header: [2, 2, 3, 6, 9, 7], parameters: statistic.parameters) == nil)
-    #expect(
-      SampleStatistic(header: [2, 1, 3, 6, 9, 8], parameters: statistic.parameters) == nil)
-    #expect(SampleStatistic(header: [2, 0, 1, 1, 1], parameters: [1, 2]) == nil)
+    #expect(try problem.sums.sum(SampleStatistic(kind, at: node, of: broken)) == own)
+    #expect(own.allSatisfy(\.isFinite) && own.contains { $0 != 0 })
   }
 
   @Test(arguments: [1, 999, 1000, 1001, 9500, 16_000, 16_001, 60_000, 123_457])
@@ -121,9 +123,11 @@ import Testing
   @Test func `sums are equal to the bit for any number of threads`() throws {
     let problem = try Problem()
     let inputs = normals(5200 * 6, seed: 3)
-    let statistic = SampleStatistic(.normalEquations(layer: 2), of: problem.networks)
-    let sums = [1, 2, 5].map {
-      InMemorySums(inputs, features: 6, threads: $0).sum(statistic)
+    let statistic = SampleStatistic(
+      .normalEquations, at: problem.node(2), of: problem.networks)
+    let sums = try [1, 2, 5].map {
+      try SampleSums(SamplesInMemory(inputs, features: 6), team: ThreadTeam(threads: $0))
+        .sum(statistic)
     }
     #expect(sums[0] == sums[1] && sums[0] == sums[2])
   }

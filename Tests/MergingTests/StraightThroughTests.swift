@@ -7,34 +7,32 @@ import Testing
 @Suite struct StraightThroughTests {
   @Test func `noisy permuted copies are lined up with the original`() throws {
     let copies = try PermutedCopies()
-    let merge = try StraightThrough(MatchingSettings(restarts: 1)).merge(
-      copies.members, in: MergeContext(batches: copies.batches))
+    let merge = try StraightThrough().merge(
+      copies.members, with: MergeResources(batches: copies.batches))
     for member in merge.alignedMembers {
       #expect(largestDifference(member.parameters, copies.original.parameters) < 0.15)
     }
-    #expect(merge.permutations[0].allSatisfy { $0.fixedPoints == $0.count })
+    #expect(merge.alignment.permutations[0].allSatisfy { $0.fixedPoints == $0.count })
   }
 
   /// Networks that have nothing in common but their task, so that weight matching leaves room.
   @Test func `the loss midway is not above weight matching's, and lower for some`() throws {
     let copies = try PermutedCopies()
-    let architecture = copies.original.architecture
+    let graph = copies.original.graph
     var wins = 0
     for seed in 0..<3 {
-      var pair = [randomNetwork(architecture, seed: 20 + seed, scale: 1)]
-      pair.append(randomNetwork(architecture, seed: 40 + seed, scale: 1))
+      var pair = [randomNetwork(graph, seed: 20 + seed, scale: 1)]
+      pair.append(randomNetwork(graph, seed: 40 + seed, scale: 1))
       let trained = try pair.map { network in
         try FineTune(
-          FineTuneSettings(
-            epochs: 30, learningRate: 0.1, schedule: .cosine, momentum: 0.9, weightDecay: 0),
-          objective: .labels, name: "fine-tune"
-        ).merge([network], in: MergeContext(batches: copies.batches)).network
+          LearningSettings(epochs: 30, learningRate: 0.1, schedule: .cosine), momentum: 0.9,
+          weightDecay: 0, objective: .labels, name: "fine-tune"
+        ).merge([network], with: MergeResources(batches: copies.batches)).network
       }
-      let context = MergeContext(batches: copies.batches)
-      let settings = MatchingSettings(
-        restarts: 1, straightThroughEpochs: 20, straightThroughLearningRate: 0.1)
-      let matched = try WeightMatching().merge(trained, in: context)
-      let searched = try StraightThrough(settings).merge(trained, in: context)
+      let resources = MergeResources(batches: copies.batches)
+      let matched = try WeightMatching().merge(trained, with: resources)
+      let searched = try StraightThrough(epochs: 20, learningRate: 0.1).merge(
+        trained, with: resources)
       let (a, b) = (copies.loss(of: matched.network), copies.loss(of: searched.network))
       // All of the data are the batches that it is judged by.
       #expect(b <= a + 1e-6)
@@ -46,9 +44,9 @@ import Testing
   @Test func `without data it is an error`() throws {
     let copies = try PermutedCopies()
     let error = #expect(throws: MergeError.self) {
-      try StraightThrough(MatchingSettings(restarts: 1)).merge(copies.members)
+      try StraightThrough().merge(copies.members)
     }
     #expect(
-      error?.description == "straight-through learns from training data, and there is none")
+      error?.description == "straight-through needs training data, and there is none")
   }
 }

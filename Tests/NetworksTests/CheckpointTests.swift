@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Networks
@@ -25,7 +26,9 @@ import Testing
     let network = try randomNetwork("4-3-3-2")
     // Alphabetical, as PyTorch's safetensors writes; the block's order is another.
     let file = renamed(network, [(1, "net.10"), (2, "net.11"), (0, "net.2")])
-    let names = Network.tensorNames(in: file)
+    let loaded = try LoadedNetwork(file, path: "memory")
+    let names = loaded.tensorNames
+    #expect(loaded.network == network)
     #expect(
       names == [
         "net.2.weight", "net.2.bias", "net.10.weight", "net.10.bias", "net.11.weight",
@@ -162,23 +165,16 @@ import Testing
     return .init(name: name, shape: shape, floats: floats)
   }
 
-  private func randomNetwork(_ text: String) throws -> Network {
-    let architecture = try #require(Architecture(text))
-    return Network(architecture, random: RandomStream(seed: 1, text))
-  }
-
   /// The network's tensors under other names, in the order given.
   private func renamed(_ network: Network, _ names: [(layer: Int, name: String)]) -> Safetensors {
-    let layers = network.architecture.layers
+    let tensors = network.checkpoint().tensors
     return Safetensors(
       tensors: names.flatMap { index, name in
-        let layer = layers[index]
+        let (weight, bias) = (tensors[2 * index], tensors[2 * index + 1])
         return [
+          Safetensors.Tensor(name: "\(name).bias", shape: bias.shape, floats: bias.floats ?? []),
           Safetensors.Tensor(
-            name: "\(name).bias", shape: [layer.outputs], floats: network.biases(layer)),
-          Safetensors.Tensor(
-            name: "\(name).weight", shape: [layer.outputs, layer.inputs],
-            floats: network.weights(layer).elements),
+            name: "\(name).weight", shape: weight.shape, floats: weight.floats ?? []),
         ]
       })
   }

@@ -1,3 +1,4 @@
+import Tensors
 import TestSupport
 import Testing
 
@@ -49,9 +50,9 @@ import Testing
   }
 
   @Test func `only the batch's samples count, and ties go to the lowest class`() throws {
-    let architecture = try #require(Architecture("1-3"))
-    var workspace = Workspace(architecture, capacity: 3)
-    workspace.activations[0] = [2, 2, 0, 0, 1, 1, 9, 0, 0]
+    let graph = try #require(Graph("1-3"))
+    var workspace = Workspace(graph, capacity: 3)
+    workspace.values = [2, 2, 0, 0, 1, 1, 9, 0, 0]
     var batch = Batch(capacity: 3, features: 1)
     batch.count = 2
     batch.labels = [0, 2, 0]
@@ -62,9 +63,9 @@ import Testing
   }
 
   @Test func `huge logits give huge losses, not infinite ones`() throws {
-    let architecture = try #require(Architecture("1-3"))
-    var workspace = Workspace(architecture, capacity: 1)
-    workspace.activations[0] = [1e4, 9999, -1e4]
+    let graph = try #require(Graph("1-3"))
+    var workspace = Workspace(graph, capacity: 1)
+    workspace.values = [1e4, 9999, -1e4]
     var batch = Batch(capacity: 1, features: 1)
     batch.count = 1
     batch.targets = [0, 0, 1]
@@ -80,9 +81,9 @@ import Testing
 
   /// A workspace that holds the fixture's logits, and the batch they belong to.
   private func studentOfFive(_ fixture: Fixture) throws -> (Workspace, Batch) {
-    let architecture = try #require(Architecture("12-5"))
-    var workspace = Workspace(architecture, capacity: 16)
-    workspace.activations[0] = try fixture.floats("logits")
+    let graph = try #require(Graph("12-5"))
+    var workspace = Workspace(graph, capacity: 16)
+    workspace.values = try fixture.floats("logits")
     return (workspace, try referenceNetwork(fixture).1)
   }
 }

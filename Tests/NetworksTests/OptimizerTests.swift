@@ -1,15 +1,13 @@
-import Foundation
+import Networks
 import TestSupport
 import Testing
-
-@testable import Networks
 
 /// Ten full-batch steps, and the rates of a run, against PyTorch.
 @Suite struct OptimizerTests {
   @Test func `ten steps of SGD with momentum and weight decay are PyTorch's`() throws {
     let fixture = try Fixture("network")
     let (network, _) = try referenceNetwork(fixture)
-    var optimizer = SGD(count: network.parameters.count, momentum: 0.9, weightDecay: 1e-2)
+    var optimizer = SGD(network.graph, momentum: 0.9, weightDecay: 1e-2)
     // Ten steps of rate 0.1 carry on the gradients' rounding of 1e-7.
     try check(fixture, "sgd", tolerance: 5e-6) { parameters, gradient in
       optimizer.step(&parameters, gradient: gradient, learningRate: 0.1)
@@ -53,7 +51,7 @@ import Testing
     step: (inout [Float], [Float]) -> Void
   ) throws {
     var (network, batch) = try referenceNetwork(fixture)
-    var workspace = Workspace(network.architecture, capacity: batch.count)
+    var workspace = Workspace(network.graph, capacity: batch.count)
     var gradient = [Float](repeating: 0, count: network.parameters.count)
     for (index, loss) in try fixture.floats("\(name).losses").enumerated() {
       network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
@@ -63,7 +61,7 @@ import Testing
         batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
       step(&network.parameters, gradient)
     }
-    let expected = try fixture.parameters(network.architecture, prefix: "\(name).")
+    let expected = try fixture.parameters(network.graph, prefix: "\(name).")
     #expect(largestDifference(network.parameters, expected) < tolerance)
   }
 }

@@ -116,8 +116,8 @@ import Testing
 
   /// Two inputs, two hidden units and an output: 9 floats.
   private func smallFile() throws -> Safetensors {
-    let architecture = try #require(Architecture("2-2-1"))
-    return Network(architecture, parameters: normals(9, seed: 1)).checkpoint()
+    let graph = try #require(Graph("2-2-1"))
+    return Network(graph, parameters: normals(9, seed: 1)).checkpoint()
   }
 }
 

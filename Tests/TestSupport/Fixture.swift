@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Tensors
 import Testing
 
 /// The tensors that a script under `scripts/references` wrote.
@@ -24,9 +25,9 @@ public struct Fixture {
     try #require(file[name]?.integers, "no integers \"\(name)\"")
   }
 
-  /// A block of parameters, from tensors named as the architecture's with a prefix.
-  public func parameters(_ architecture: Architecture, prefix: String = "") throws -> [Float] {
-    try architecture.tensors.flatMap { try floats(prefix + $0.name) }
+  /// A block of parameters, from tensors named as the graph's with a prefix.
+  public func parameters(_ graph: Graph, prefix: String = "") throws -> [Float] {
+    try graph.tensors.flatMap { try floats(prefix + $0.name) }
   }
 }
 

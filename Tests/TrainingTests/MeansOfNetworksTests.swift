@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import TestSupport
 import Testing
 import Training
@@ -12,40 +13,38 @@ import Training
   ]
 
   struct Problem {
-    let set: Dataset
+    let images: Images
     let networks: [Network]
     /// The networks with their first hidden layer's units in another order.
     let reordered: [Network]
     let orders: [[Int]]
 
     init(_ text: String) throws {
-      var images = SyntheticImages()
-      images.trainingCount = 1700
-      set = try images.makePair().training
-      let architecture = try #require(Architecture(text))
+      let set = try SyntheticImages(trainingCount: 1700, testCount: 1).makePair().training
+      images = Images(set, normalization: .symmetric)
+      let graph = try #require(Graph(text))
       networks = (0..<3).map {
-        var network = Network(architecture, random: RandomStream(seed: 5, "network", $0))
+        var network = Network(graph, random: RandomStream(seed: 5, "network", $0))
         for i in network.parameters.indices { network.parameters[i] *= 2 }
         return network
       }
       let orders = (0..<3).map { member in
         var random = RandomStream(seed: 5, "order", member)
-        return random.permutation(of: architecture.widths[1])
+        return random.permutation(of: graph.symmetry.groups[0].count)
       }
       self.orders = orders
       reordered = zip(networks, orders).map { network, order in
         var result = network
-        let (first, second) = (architecture.layers[0], architecture.layers[1])
-        for (place, unit) in order.enumerated() {
-          for i in 0..<first.inputs {
-            result.parameters[first.weights.lowerBound + place * first.inputs + i] =
-              network.parameters[first.weights.lowerBound + unit * first.inputs + i]
-          }
-          result.parameters[first.biases.lowerBound + place] =
-            network.parameters[first.biases.lowerBound + unit]
-          for o in 0..<second.outputs {
-            result.parameters[second.weights.lowerBound + o * second.inputs + place] =
-              network.parameters[second.weights.lowerBound + o * second.inputs + unit]
+        for place in graph.symmetry.groups[0].places {
+          // Unit by unit along one axis of a vector or a matrix.
+          let (start, columns) = (place.tensor.range.lowerBound, place.tensor.columns)
+          for row in 0..<place.tensor.shape[0] {
+            for column in 0..<columns {
+              let from =
+                place.axis == 0
+                ? order[row] * columns + column : row * columns + order[column]
+              result.parameters[start + row * columns + column] = network.parameters[start + from]
+            }
           }
         }
         return result
@@ -53,43 +52,43 @@ import Training
     }
 
     /// A mean that is built as a network, and scored as any other.
-    func scores(_ networks: [Network], _ weights: [Double], _ images: [Int]?) -> Scores {
+    func scores(_ networks: [Network], _ weights: [Double], on images: Images) -> Scores {
       var mean = networks[0]
       for i in mean.parameters.indices {
         let sum = zip(networks, weights).reduce(0) { $0 + $1.1 * Double($1.0.parameters[i]) }
         mean.parameters[i] = Float(sum)
       }
       return Scores(
-        Probabilities(
-          logits: logits(of: mean, on: set, images: images, normalization: .symmetric),
-          classes: 10), labels: set.labels(of: images))
+        Probabilities(logits: logits(of: mean, on: images), classes: 10), labels: images.labels)
     }
   }
 
-  @Test(arguments: ["784-20-10", "784-14-12-9-10"])
+  @Test(arguments: ["784-20-10", "784-14-12-9-10", "residual:784-12x2-10"])
   func `means come to what they come to when they are built`(text: String) throws {
     let problem = try Problem(text)
-    let images = Array(stride(from: 1, to: 1700, by: 3))
-    for images in [nil, images] {
+    let some = Images(
+      problem.images.dataset, indices: Array(stride(from: 1, to: 1700, by: 3)),
+      normalization: .symmetric)
+    for images in [problem.images, some] {
       let found = lossAndAccuracy(
         of: [
           AlignedMeans(problem.networks, weights: Self.weights),
           AlignedMeans(
             problem.reordered, firstUnits: problem.orders, weights: Self.weights),
           AlignedMeans(problem.networks, weights: [[0, 1, 0]]),
-        ], from: problem.networks, on: problem.set, images: images, normalization: .symmetric)
+        ], from: problem.networks, on: images)
       #expect(found.map(\.count) == [6, 6, 1])
-      let count = Double(images?.count ?? 1700)
+      let count = Double(images.count)
       for (networks, found) in zip([problem.networks, problem.reordered], found) {
         for (weights, value) in zip(Self.weights, found) {
-          let expected = problem.scores(networks, weights, images)
+          let expected = problem.scores(networks, weights, on: images)
           #expect(abs(value.loss - expected.nll) < 1e-6, "\(weights)")
           // A tie to rounding may go either way.
           #expect(abs(value.accuracy - expected.accuracy) * count < 1.5, "\(weights)")
         }
       }
       // One alignment does not disturb the next.
-      let alone = problem.scores(problem.networks, [0, 1, 0], images)
+      let alone = problem.scores(problem.networks, [0, 1, 0], on: images)
       #expect(abs(found[2][0].loss - alone.nll) < 1e-6)
       // Reordering changes means of several networks, or the test shows nothing.
       #expect(abs(found[0][4].loss - found[1][4].loss) > 1e-4)
@@ -100,31 +99,26 @@ import Training
     let problem = try Problem("784-20-10")
     let found = lossAndAccuracy(
       of: [AlignedMeans(problem.networks, weights: [[0, 1, 0]])], from: problem.networks,
-      on: problem.set, normalization: .symmetric)
+      on: problem.images)
     let expected = Scores(
-      Probabilities(
-        logits: logits(of: problem.networks[1], on: problem.set, normalization: .symmetric),
-        classes: 10), labels: problem.set.labels())
+      Probabilities(logits: logits(of: problem.networks[1], on: problem.images), classes: 10),
+      labels: problem.images.labels)
     #expect(found[0][0].accuracy == expected.accuracy)
     #expect(abs(found[0][0].loss - expected.nll) < 1e-13)
   }
 
   @Test func `networks without hidden layers are averaged too`() throws {
-    var images = SyntheticImages()
-    images.trainingCount = 300
-    let set = try images.makePair().training
-    let architecture = try #require(Architecture("784-10"))
+    let set = try SyntheticImages(trainingCount: 300, testCount: 1).makePair().training
+    let images = Images(set, normalization: .symmetric)
+    let graph = try #require(Graph("784-10"))
     let networks = (0..<2).map {
-      Network(architecture, random: RandomStream(seed: 5, "network", $0))
+      Network(graph, random: RandomStream(seed: 5, "network", $0))
     }
-    let mean = Network(architecture, parameters: mean(of: networks.map(\.parameters)))
+    let mean = Network(graph, parameters: mean(of: networks.map(\.parameters)))
     let found = lossAndAccuracy(
-      of: [AlignedMeans(networks, weights: [[0.5, 0.5]])], from: networks, on: set,
-      normalization: .symmetric)
+      of: [AlignedMeans(networks, weights: [[0.5, 0.5]])], from: networks, on: images)
     let expected = Scores(
-      Probabilities(
-        logits: logits(of: mean, on: set, normalization: .symmetric), classes: 10),
-      labels: set.labels())
+      Probabilities(logits: logits(of: mean, on: images), classes: 10), labels: images.labels)
     #expect(abs(found[0][0].loss - expected.nll) < 1e-6)
     #expect(found[0][0].loss != 0)
   }
@@ -136,7 +130,7 @@ import Training
       lossAndAccuracy(
         of: [
           AlignedMeans(problem.reordered, firstUnits: problem.orders, weights: Self.weights)
-        ], from: problem.networks, on: problem.set, normalization: .symmetric, threads: threads)
+        ], from: problem.networks, on: problem.images, threads: threads)
     }
     #expect(results[0] == results[1])
   }

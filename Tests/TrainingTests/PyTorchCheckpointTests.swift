@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Networks
+import Tensors
 import TestSupport
 import Testing
 import Training
@@ -22,7 +23,8 @@ struct PyTorchCheckpointTests {
   }
 
   @Test func `networks that PyTorch trained give its logits and its accuracy`() throws {
-    let test = try DatasetName.fashionMNIST.load().test
+    let test = Images(
+      try DatasetName.fashionMNIST.load().test, normalization: .symmetric)
     try withTemporaryFolder { folder in
       #expect(try Python.script("checkpoints.py", folder).status == 0)
       let json = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/expected.json"))
@@ -31,7 +33,7 @@ struct PyTorchCheckpointTests {
       for (name, measured) in expected {
         let path = "\(folder)/\(name)"
         let network = try Network(try Safetensors(contentsOf: path), path: path)
-        let own = logits(of: network, on: test, normalization: .symmetric, threads: 2)
+        let own = logits(of: network, on: test, threads: 2)
         let file = try Safetensors(contentsOf: "\(folder)/\(measured.logits ?? "none")")
         let theirs = try #require(file["logits"]?.floats)
         let difference = zip(own, theirs).reduce(0) { max($0, abs($1.0 - $1.1)) }
@@ -46,18 +48,20 @@ struct PyTorchCheckpointTests {
   @Test func `a network of the package loads strictly in PyTorch, with the same accuracy`() throws {
     let pair = try DatasetName.fashionMNIST.load()
     let normalization = try #require(Normalization("0.286,0.353"))
-    let architecture = try #require(Architecture("784-32-16-10"))
-    var network = Network(architecture, random: RandomStream(seed: 1, "member", 0))
+    let graph = try #require(Graph("784-32-16-10"))
+    var network = Network(graph, random: RandomStream(seed: 1, "member", 0))
     let settings = TrainingSettings(
       epochs: 1, batchSize: 128, learningRate: 0.05, schedule: .cosine, momentum: 0.9,
       weightDecay: 0, flips: false)
     _ = try Trainer(settings, subject: "member 0").train(
       &network,
       on: ImageBatches(
-        pair.training, indices: Array(0..<20_000), batchSize: 128, normalization: normalization,
-        isFlipping: false, seed: 1, purpose: "train"), minimizing: CrossEntropy())
-    let own = logits(of: network, on: pair.test, normalization: normalization)
-    #expect(correct(own, pair.test) > 7000)
+        Images(pair.training, indices: Array(0..<20_000), normalization: normalization),
+        batchSize: 128, isFlipping: false, seed: 1, purpose: "train"),
+      minimizing: CrossEntropy())
+    let test = Images(pair.test, normalization: normalization)
+    let own = logits(of: network, on: test)
+    #expect(correct(own, test) > 7000)
 
     try withTemporaryFolder { folder in
       let path = "\(folder)/member.safetensors"
@@ -66,18 +70,18 @@ struct PyTorchCheckpointTests {
       let (status, output) = try Python.script("checkpoints.py", "--load", path)
       #expect(status == 0)
       let measured = try JSONDecoder().decode(Measured.self, from: output)
-      #expect(measured.architecture == architecture.description)
-      #expect(measured.correct == correct(own, pair.test))
-      #expect(abs(measured.nll - nll(own, pair.test)) < 1e-5)
+      #expect(measured.architecture == graph.description)
+      #expect(measured.correct == correct(own, test))
+      #expect(abs(measured.nll - nll(own, test)) < 1e-5)
     }
   }
 
-  private func correct(_ logits: [Float], _ set: Dataset) -> Int {
-    let probabilities = Probabilities(logits: logits, classes: 10)
-    return (0..<set.count).count { probabilities.prediction($0) == Int(set.labels[$0]) }
+  private func correct(_ logits: [Float], _ images: Images) -> Int {
+    let (probabilities, labels) = (Probabilities(logits: logits, classes: 10), images.labels)
+    return labels.indices.count { probabilities.prediction($0) == labels[$0] }
   }
 
-  private func nll(_ logits: [Float], _ set: Dataset) -> Double {
-    Scores(Probabilities(logits: logits, classes: 10), labels: set.labels()).nll
+  private func nll(_ logits: [Float], _ images: Images) -> Double {
+    Scores(Probabilities(logits: logits, classes: 10), labels: images.labels).nll
   }
 }

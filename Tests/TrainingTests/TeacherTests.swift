@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Tensors
 import Testing
 import Training
 
@@ -12,25 +13,27 @@ import Training
     combination: Combination, temperature: Float
   ) throws {
     let set = try SyntheticImages(trainingCount: 1050, testCount: 1).makePair().training
-    let architecture = try #require(Architecture("784-16-10"))
+    let images = Images(set, normalization: .symmetric)
+    let graph = try #require(Graph("784-16-10"))
     let members = (0..<3).map { number in
-      var member = Network(architecture, random: RandomStream(seed: 1, "member", number))
+      var member = Network(graph, random: RandomStream(seed: 1, "member", number))
       // Sharper predictions than fresh networks give.
       for i in member.parameters.indices { member.parameters[i] *= 4 }
       return member
     }
     let teacher = Teacher(
-      members: members, normalization: .symmetric, combination: combination,
-      temperature: temperature)
-    #expect(Teacher.chunkCount(set) == 2)
-    let chunks = (0..<2).map { teacher.targets(forChunk: $0, of: set) }
-    #expect(chunks.map(\.count) == [1000 * 20, 50 * 20])
-    let targets = Array(chunks.joined())
+      members: members, combination: combination, temperature: temperature)
+    #expect(images.chunks.count == 2)
+    let made = try (1...3).map {
+      try teacher.targets(of: images, with: ThreadTeam(threads: $0), phase: "test")
+    }
+    #expect(made.allSatisfy { $0 == made[0] })
+    #expect(made[0].classes == 10)
+    let targets = made[0].values
+    #expect(targets.count == 1050 * 20)
 
     for (view, isFlipped) in [false, true].enumerated() {
-      let z = members.map {
-        logits(of: $0, on: set, normalization: .symmetric, isFlipped: isFlipped)
-      }
+      let z = members.map { logits(of: $0, on: images, isFlipped: isFlipped) }
       for image in [0, 1, 999, 1000, 1049] {
         let rows = z.map { $0[10 * image..<10 * image + 10].map(Double.init) }
         let expected =

@@ -1,5 +1,6 @@
 import Networks
 import Synchronization
+import Tensors
 import Testing
 import Training
 
@@ -26,6 +27,16 @@ import Training
     #expect(records.allSatisfy { $0.validationAccuracy == nil })
   }
 
+  @Test func `a residual network is trained as well`() throws {
+    let problem = try SmallProblem()
+    let graph = try #require(Graph("residual:784-24x3-10"))
+    var network = Network(graph, random: RandomStream(seed: 1, "member", 0))
+    let records = try Trainer(Self.settings, subject: "member 0")
+      .train(&network, on: problem.batches, minimizing: CrossEntropy())
+    #expect(problem.accuracy(of: network) > 0.7)
+    #expect(records[2].loss < records[0].loss / 2)
+  }
+
   @Test func `the same seed gives the same bits, another does not`() throws {
     func train(seed: UInt64) throws -> Network {
       let problem = try SmallProblem(seed: seed)
@@ -42,12 +53,12 @@ import Training
   @Test(arguments: [2, 3])
   func `any number of threads gives the same bits`(threads: Int) throws {
     // Wide enough that products are cut into tiles and the optimiser's pass into parts.
-    let architecture = try #require(Architecture("784-260-130-10"))
+    let graph = try #require(Graph("784-260-130-10"))
     let training = try DatasetName.synthetic.load().training
     func train(threads: Int) throws -> Network {
-      var network = Network(architecture, random: RandomStream(seed: 1, "test"))
+      var network = Network(graph, random: RandomStream(seed: 1, "test"))
       var batches = ImageBatches(
-        training, indices: Array(0..<1100), batchSize: 512, normalization: .symmetric,
+        Images(training, indices: Array(0..<1100), normalization: .symmetric), batchSize: 512,
         isFlipping: true, seed: 1, purpose: "test")
       batches.threads = threads
       var trainer = Trainer(Self.settings, subject: "member 0")
@@ -68,10 +79,8 @@ import Training
       .train(&network, on: problem.batches, minimizing: CrossEntropy())[0]
     #expect(network == problem.network)
     let all = Scores(
-      Probabilities(
-        logits: logits(
-          of: network, on: problem.pair.training, normalization: .symmetric), classes: 10),
-      labels: problem.pair.training.labels())
+      Probabilities(logits: logits(of: network, on: problem.training), classes: 10),
+      labels: problem.training.labels)
     #expect(problem.pair.training.count % settings.batchSize != 0)
     #expect(abs(record.loss - all.nll) < 1e-5)
     #expect(record.accuracy == all.accuracy)
@@ -138,21 +147,14 @@ import Training
     var member = problem.network
     _ = try Trainer(Self.settings, subject: "member 0")
       .train(&member, on: problem.batches, minimizing: CrossEntropy())
-    let teacher = Teacher(
-      members: [member], normalization: .symmetric, combination: .logits, temperature: 3)
-    let set = problem.pair.training
-    let targets = SoftTargets(
-      classes: 10,
-      values: (0..<Teacher.chunkCount(set)).flatMap { teacher.targets(forChunk: $0, of: set) })
-    var student = Network(
-      problem.network.architecture, random: RandomStream(seed: 9, "student"))
+    let targets = try Teacher(members: [member], combination: .logits, temperature: 3)
+      .targets(of: problem.training, with: ThreadTeam(), phase: "test")
+    var student = Network(problem.network.graph, random: RandomStream(seed: 9, "student"))
     func disagreement() throws -> Double {
-      let test = problem.pair.test
-      return try #require(
+      try #require(
         meanPairwiseDisagreement(
           [member, student].map {
-            Probabilities(
-              logits: logits(of: $0, on: test, normalization: .symmetric), classes: 10)
+            Probabilities(logits: logits(of: $0, on: problem.test), classes: 10)
           }))
     }
     let before = try disagreement()
@@ -172,24 +174,30 @@ struct SmallProblem {
 
   init(seed: UInt64 = 1) throws {
     pair = try SyntheticImages(trainingCount: 2100, testCount: 500).makePair()
-    let architecture = try #require(Architecture("784-32-10"))
-    network = Network(architecture, random: RandomStream(seed: seed, "member", 0))
+    let graph = try #require(Graph("784-32-10"))
+    network = Network(graph, random: RandomStream(seed: seed, "member", 0))
     self.seed = seed
+  }
+
+  var training: Images { Images(pair.training, normalization: .symmetric) }
+  var test: Images { Images(pair.test, normalization: .symmetric) }
+
+  /// Some of the training images.
+  func training(_ indices: [Int]) -> Images {
+    Images(pair.training, indices: indices, normalization: .symmetric)
   }
 
   var batches: ImageBatches { batches(targets: nil) }
 
   func batches(targets: SoftTargets?) -> ImageBatches {
     ImageBatches(
-      pair.training, batchSize: 64, normalization: .symmetric, isFlipping: false,
-      targets: targets, seed: seed, purpose: "train")
+      training, batchSize: 64, isFlipping: false, targets: targets, seed: seed,
+      purpose: "train")
   }
 
   func accuracy(of network: Network) -> Double {
     Scores(
-      Probabilities(
-        logits: logits(of: network, on: pair.test, normalization: .symmetric), classes: 10),
-      labels: pair.test.labels()
+      Probabilities(logits: logits(of: network, on: test), classes: 10), labels: test.labels
     ).accuracy
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import Networks
+import Tensors
 
 /// Which weighted means of the members are looked at, the same for every alignment.
 struct BarrierPlan {
@@ -62,7 +62,7 @@ struct BarrierPlan {
   ///   - means: what each of ``weights`` comes to.
   /// - Returns: the line between the first pair, and the barriers.
   func read(
-    _ alignment: String, ends: [Results.Values], means: [Results.Values]
+    _ alignment: String?, ends: [Results.Values], means: [Results.Values]
   ) -> (line: Results.Line, barrier: Results.Barrier) {
     precondition(ends.count == members && means.count == weights.count)
     var rest = means[...]

@@ -18,8 +18,8 @@ extension Results {
   /// Of every mean Σ_m λ_m θ_m the *excess* is L(Σ λ_m θ_m) − Σ λ_m L(θ_m) in loss, and Σ λ_m a(θ_m) − a(Σ λ_m θ_m) in
   /// accuracy: above zero where the mean is worse than its members are.
   public struct Barrier: Codable, Equatable, Sendable {
-    /// How the members were permuted first: `naive`, or the chain of methods that found how.
-    public var alignment: String
+    /// How the members were permuted first: the chain of methods that found how; nil for as they are.
+    public var alignment: String?
 
     /// The barriers between two members: all pairs of up to four members, six pairs of more.
     public var pairs: [Pair]

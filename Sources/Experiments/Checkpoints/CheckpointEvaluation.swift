@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import MPI
 import Networks
+import Tensors
 import Training
 
 /// Scores checkpoints from anywhere on a test set, each alone and all as one ensemble.
@@ -24,7 +25,7 @@ public struct CheckpointEvaluation {
     _ paths: [String], dataset: DatasetName, dataFolder: String?, normalization: Normalization,
     threads: Int?, logitsFolder: String?
   ) throws(UsageError) {
-    if let threads, threads < 1 { throw UsageError("--threads \(threads): expected 1 or more") }
+    try Job.validate(threads: threads)
     if let logitsFolder {
       guard FileManager.default.fileExists(atPath: logitsFolder) else {
         throw UsageError("--logits \(logitsFolder): no such folder; make it first")
@@ -51,11 +52,11 @@ public struct CheckpointEvaluation {
     let files = try paths.map(CheckpointFile.init)
     let test = try dataset.load(from: dataFolder).test
     for file in files { try file.requireFit(test, dataset) }
-    let labels = test.labels()
+    let labels = test.labels.map(Int.init)
     let logits = try files.map { file in
       try finiteLogits(
-        of: file.network, file.path, on: test, normalization: file.normalization ?? normalization,
-        threads: threads)
+        of: file.network, file.path,
+        on: Images(test, normalization: file.normalization ?? normalization), threads: threads)
     }
     try save(logits, classes: test.classes)
     let rows = zip(files, logits).map { file, logits in

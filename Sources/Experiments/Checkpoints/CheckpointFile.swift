@@ -1,12 +1,13 @@
 import Datasets
 import Networks
+import Tensors
 
 /// A network out of a checkpoint from anywhere, and what its file says about it.
 struct CheckpointFile {
   let path: String
   let network: Network
 
-  /// What the file calls the network's tensors, in the order of the architecture's.
+  /// What the file calls the network's tensors, in the order of the graph's.
   let tensorNames: [String]
 
   /// How the network's inputs are made, if the file says.
@@ -18,8 +19,9 @@ struct CheckpointFile {
   init(_ path: String) throws(CheckpointError) {
     let file = try Safetensors(contentsOf: path)
     self.path = path
-    network = try Network(file, path: path)
-    tensorNames = Network.tensorNames(in: file)
+    let loaded = try LoadedNetwork(file, path: path)
+    network = loaded.network
+    tensorNames = loaded.tensorNames
     guard let text = file.metadata["normalization"] else {
       normalization = nil
       return
@@ -35,7 +37,7 @@ struct CheckpointFile {
   ///
   /// - Throws: `CheckpointError` naming both.
   func requireFit(_ data: Dataset, _ name: DatasetName) throws(CheckpointError) {
-    let shape = network.architecture
+    let shape = network.graph
     guard shape.inputs == data.features, shape.outputs == data.classes else {
       throw CheckpointError(
         path,

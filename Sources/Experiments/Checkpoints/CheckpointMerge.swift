@@ -1,7 +1,9 @@
 import Datasets
 import Foundation
+import MPI
 import Merging
 import Networks
+import Tensors
 import Training
 
 /// Merges checkpoints from anywhere into one file.
@@ -10,7 +12,7 @@ import Training
 public struct CheckpointMerge {
   public let paths: [String]
   public let output: String
-  public let chain: MergeChain
+  public let chain: MethodChain
 
   /// What methods that need data learn from, and all networks are scored on; nil for no data at all.
   public let dataset: DatasetName?
@@ -19,16 +21,16 @@ public struct CheckpointMerge {
   /// For checkpoints that do not say how their inputs are made.
   public let normalization: Normalization?
 
-  /// Its seed, batch size, flips and settings of merging are used.
+  /// Its seed, batch size and flips are used.
   public let settings: Experiment
-  public let threads: Int
+  public let threads: Int?
 
   /// A merge.
   ///
   /// - Throws: ``UsageError`` for fewer than two checkpoints, a file that cannot be made, a method that needs data
   ///   where none is named, or settings out of range.
   public init(
-    _ paths: [String], by chain: MergeChain, to output: String?, dataset: DatasetName?,
+    _ paths: [String], by chain: MethodChain, to output: String?, dataset: DatasetName?,
     dataFolder: String?, normalization: Normalization?, settings: Experiment, threads: Int?
   ) throws(UsageError) {
     guard paths.count > 1 else {
@@ -38,14 +40,14 @@ public struct CheckpointMerge {
     guard let output else {
       throw UsageError("--output is missing: name the file for the merged network")
     }
-    if let method = chain.methods.first(where: \.needsData), dataset == nil {
+    if let link = chain.links.first(where: { $0.method.needs.data }), dataset == nil {
       throw UsageError(
-        "--method \(chain): \(method.name) needs training data; name it with --dataset")
+        "--method \(chain): \(link.method.name) needs training data; name it with --dataset")
     }
     if dataFolder != nil, dataset == nil {
       throw UsageError("--data says where data lies; name it with --dataset")
     }
-    if let threads, threads < 1 { throw UsageError("--threads \(threads): expected 1 or more") }
+    try Job.validate(threads: threads)
     try settings.validate()
     try Self.requireNewFile(output, besides: paths)
     self.paths = paths
@@ -55,7 +57,7 @@ public struct CheckpointMerge {
     self.dataFolder = dataFolder
     self.normalization = normalization
     self.settings = settings
-    self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    self.threads = threads
   }
 
   /// What came of a merge.
@@ -80,103 +82,114 @@ public struct CheckpointMerge {
     }
   }
 
-  /// Reads the checkpoints, merges them and writes the file.
+  /// Reads the checkpoints, merges them on all ranks and writes the file.
   ///
-  /// - Throws: `CheckpointError` for a file that is no network, or if the networks are of several architectures or
-  ///   normalisations or do not fit the data; `DataError`, `MergeError`, `FileWriteError`.
-  public func run() throws -> Outcome {
-    let files = try paths.map(CheckpointFile.init)
-    let architecture = try commonArchitecture(files)
-    let known = try commonNormalization(files) ?? normalization
-    let inputs = known ?? .symmetric
-    let data = try dataset?.load(from: dataFolder)
-    if let data, let dataset { try files[0].requireFit(data.training, dataset) }
-
-    let progress = ProgressLine("merging \(files.count) checkpoints by \(chain)", isSilent: false)
-    let members = files.map(\.network)
-    let sums =
-      chain.needsData
-      ? data.map { self.sums(over: $0.training, normalization: inputs) } : nil
-    var runner = try MergeRunner(members, settings: settings.merging)
-    let merge = try runner.run(chain) { method in
-      context(
-        for: method, members, data: data?.training, sums: sums, normalization: inputs, progress)
-    }.merge
-    progress.finish()
-    guard merge.network.isFinite else {
-      throw MergeError(
-        "the mean of \(files.count) checkpoints overflows: their weights are huge")
+  /// - Parameter world: all ranks; rank 0 reads and writes.
+  /// - Returns: what came of it, on rank 0; nil elsewhere.
+  /// - Throws: `JointFailure`, on every rank: of `CheckpointError` for a file that is no network, or if the networks are of
+  ///   several architectures or normalisations or do not fit the data, `DataError`, `MergeError`, `FileWriteError`.
+  public func run(in world: Communicator) throws -> Outcome? {
+    let job = Job(in: world, command: "merge", threads: threads)
+    let read = try job.onRoot {
+      try Self.read(paths, dataset) { try dataset?.load(from: dataFolder) }
     }
-    let scores = try data.map { data in
-      try self.scores(files, merged: merge.network, on: data.test, normalization: inputs)
+    let data = dataset == nil ? nil : try world.broadcast(read?.data, phase: "broadcast data")
+    var inputNormalization = [UInt8](
+      (read?.normalization ?? normalization ?? .symmetric).description.utf8)
+    try world.broadcast(&inputNormalization, from: 0, phase: "experiment")
+    guard let inputs = Normalization(String(decoding: inputNormalization, as: UTF8.self)) else {
+      preconditionFailure("a normalisation does not survive a message")
+    }
+    let progress = job.progress("merging \(paths.count) checkpoints by \(chain)")
+    let members = try job.broadcast(
+      read?.files.map(\.network), phase: "broadcast members")
+    let surroundings = try RankSurroundings(
+      job,
+      MergeInputs(
+        members: members, training: data.map { Images($0.training, normalization: inputs) },
+        heldOut: nil, seed: settings.seed, batchSize: settings.training.batchSize,
+        isFlipping: settings.training.flips, combination: settings.distillation.targets))
+    surroundings.progress = progress
+    var runner = try world.together { try ChainRunner(members, names: paths) }
+    let state = try runner.run(chain, in: surroundings).state
+    progress.finish()
+    return try job.onRoot {
+      guard let read else { preconditionFailure("rank 0 has read the checkpoints") }
+      return try write(state, read, data, threads: job.threads)
+    }
+  }
+
+  /// The checkpoints, the data, and how the networks' inputs are made if a file says.
+  private struct Contents {
+    let files: [CheckpointFile]
+    let data: DatasetPair?
+    let normalization: Normalization?
+  }
+
+  private static func read(
+    _ paths: [String], _ dataset: DatasetName?, load: () throws -> DatasetPair?
+  ) throws -> Contents {
+    let files = try paths.map(CheckpointFile.init)
+    try requireCommonArchitecture(files)
+    let normalization = try commonNormalization(files)
+    let data = try load()
+    if let data, let dataset { try files[0].requireFit(data.training, dataset) }
+    return Contents(files: files, data: data, normalization: normalization)
+  }
+
+  /// Scores the merged network and writes its file.
+  private func write(
+    _ state: MergeState, _ read: Contents, _ data: DatasetPair?, threads: Int
+  ) throws -> Outcome {
+    guard state.network.isFinite else {
+      throw MergeError(
+        "the mean of \(paths.count) checkpoints overflows: their weights are huge",
+        isAboutWeights: true)
+    }
+    let known = read.normalization ?? normalization
+    let scores = try data.map {
+      try self.scores(
+        read.files, merged: state.network,
+        on: Images($0.test, normalization: known ?? .symmetric), threads: threads)
     }
 
     // Data was computed on with these inputs; without data nobody may have said how they are made.
-    let normalization = data == nil ? known : inputs
+    let normalization = data == nil ? known : known ?? .symmetric
+    var experiment = settings
+    experiment.data = data.map { DataFingerprint($0).text }
+    experiment.normalization = normalization ?? .symmetric
     var metadata = [
-      "program": "permavg", "method": chain.name, "sources": String(files.count),
+      "program": "permavg", "method": chain.name, "sources": String(paths.count),
       "seed": String(settings.seed),
+      Provenance.key: Provenance(
+        chain, of: fingerprint(of: state.members), architecture: state.graph, in: experiment
+      ).text,
     ]
     metadata["normalization"] = normalization?.description
-    try merge.network.checkpoint(metadata: metadata, names: files[0].tensorNames)
+    try state.network.checkpoint(metadata: metadata, names: read.files[0].tensorNames)
       .write(to: output)
     return Outcome(
-      output: output, method: chain.name, architecture: architecture.description,
-      sources: files.count, normalization: normalization?.description,
+      output: output, method: chain.name, architecture: state.graph.description,
+      sources: paths.count, normalization: normalization?.description,
       distanceFromMean: Outcome.Distance(
-        asTheyAre: distanceFromMean(of: merge.members),
-        linedUp: distanceFromMean(of: merge.alignedMembers)),
+        asTheyAre: distanceFromMean(of: state.members),
+        linedUp: distanceFromMean(of: state.alignedMembers)),
       scores: scores ?? [])
   }
 
-  /// What a method may use, as far as checkpoints and a data set go.
-  private func context(
-    for method: MergingMethod, _ members: [Network], data: Dataset?, sums: InMemorySums?,
-    normalization: Normalization, _ progress: ProgressLine
-  ) -> MergeContext {
-    var context = MergeContext(
-      sums: sums, seed: settings.seed, threads: threads,
-      onStep: { progress.update($0, of: $1) })
-    guard let data else { return context }
-    func batches(_ targets: SoftTargets?) -> ImageBatches {
-      var batches = ImageBatches(
-        data, batchSize: settings.training.batchSize, normalization: normalization,
-        isFlipping: settings.training.flips, targets: targets, seed: settings.seed,
-        purpose: "merge \(method.name)")
-      batches.threads = threads
-      return batches
-    }
-    context.batches = batches(nil)
-    context.taughtBatches = { temperature in
-      let teacher = Teacher(
-        members: members, normalization: normalization,
-        combination: settings.distillation.targets, temperature: temperature)
-      return batches(teacher.targets(of: data, threads: threads))
-    }
-    return context
-  }
-
-  /// Sums over all images, for methods that need them.
-  private func sums(over data: Dataset, normalization: Normalization) -> InMemorySums {
-    var inputs = [Float](repeating: 0, count: data.count * data.features)
-    data.normalize(0..<data.count, by: normalization, into: &inputs)
-    return InMemorySums(inputs, features: data.features, threads: threads)
-  }
-
   private func scores(
-    _ files: [CheckpointFile], merged: Network, on test: Dataset, normalization: Normalization
+    _ files: [CheckpointFile], merged: Network, on test: Images, threads: Int
   ) throws -> [CheckpointScores] {
-    let labels = test.labels()
-    func logits(_ network: Network, _ path: String) throws -> [Float] {
-      try finiteLogits(
-        of: network, path, on: test, normalization: normalization, threads: threads)
-    }
+    let labels = test.labels
     func scores(_ network: Network, _ path: String, _ logits: [Float]) -> CheckpointScores {
-      CheckpointScores(of: network, path, normalization, logits: logits, labels: labels)
+      CheckpointScores(of: network, path, test.normalization, logits: logits, labels: labels)
+    }
+    func logits(_ network: Network, _ path: String) throws -> [Float] {
+      try finiteLogits(of: network, path, on: test, threads: threads)
     }
     let members = try files.map { try logits($0.network, $0.path) }
     return zip(files, members).map { scores($0.network, $0.path, $1) }
-      + CheckpointScores.ensembles(of: members, classes: test.classes, labels: labels)
+      + CheckpointScores.ensembles(of: members, classes: test.dataset.classes, labels: labels)
       + [scores(merged, output, try logits(merged, output))]
   }
 }
@@ -184,21 +197,20 @@ public struct CheckpointMerge {
 // MARK: - What the files must agree on
 
 extension CheckpointMerge {
-  private func commonArchitecture(
+  private static func requireCommonArchitecture(
     _ files: [CheckpointFile]
-  ) throws(CheckpointError) -> Architecture {
-    let first = files[0].network.architecture
-    for file in files where file.network.architecture != first {
+  ) throws(CheckpointError) {
+    let first = files[0].network.graph
+    for file in files where file.network.graph != first {
       throw CheckpointError(
         file.path,
-        "is of architecture \(file.network.architecture), \(files[0].path) of \(first); only"
+        "is of architecture \(file.network.graph), \(files[0].path) of \(first); only"
           + " networks of one architecture can be merged")
     }
-    return first
   }
 
   /// The normalisation that the files name, if one does.
-  private func commonNormalization(
+  private static func commonNormalization(
     _ files: [CheckpointFile]
   ) throws(CheckpointError) -> Normalization? {
     var found: (path: String, normalization: Normalization)?

@@ -1,5 +1,6 @@
 import Datasets
 import Networks
+import Tensors
 import Training
 
 /// What one predictor made of checkpoints came to on a test set.
@@ -31,8 +32,8 @@ public struct CheckpointScores: Codable, Sendable {
     labels: [Int]
   ) {
     self.init(
-      name, network.architecture.description, normalization.description,
-      Probabilities(logits: logits, classes: network.architecture.outputs), labels: labels)
+      name, network.graph.description, normalization.description,
+      Probabilities(logits: logits, classes: network.graph.outputs), labels: labels)
   }
 
   /// The scores of the ensembles of some networks: none of fewer than two.
@@ -61,13 +62,13 @@ public struct CheckpointScores: Codable, Sendable {
   }
 }
 
-/// The logits of a network out of a file on every image of a test set.
+/// The logits of a network out of a file on some images.
 ///
 /// - Throws: `CheckpointError` if they mean nothing.
 func finiteLogits(
-  of network: Network, _ path: String, on test: Dataset, normalization: Normalization, threads: Int
+  of network: Network, _ path: String, on images: Images, threads: Int
 ) throws(CheckpointError) -> [Float] {
-  let logits = logits(of: network, on: test, normalization: normalization, threads: threads)
+  let logits = logits(of: network, on: images, threads: threads)
   try requireFinite(logits, of: path)
   return logits
 }

@@ -2,6 +2,7 @@ import Datasets
 import Merging
 import Networks
 import Synchronization
+import Tensors
 import Training
 
 extension Session {
@@ -11,35 +12,40 @@ extension Session {
   ///
   /// - Parameters:
   ///   - members: all of them, by number.
+  ///   - merged: the merged networks, whose alignments are looked at.
   ///   - progress: is told how many images are done.
-  /// - Returns: the line between members 0 and 1 and the barriers, of each alignment; none of one member.
+  /// - Returns: the line between members 0 and 1 and the barriers, of each alignment; none of one member, nor of networks
+  ///   in which more than one layer reads the input.
   /// - Throws: `CheckpointError` for a file of permutations that cannot be used.
   func barriers(
-    of members: [Network], _ progress: ProgressLine
+    of members: [Network], merged: [Predictor], _ progress: ProgressLine
   ) throws -> (lines: [Results.Line], barriers: [Results.Barrier]) {
-    guard members.count > 1 else { return ([], []) }
+    let graph = experiment.architecture
+    guard members.count > 1, graph.nodes.count == 1 || graph.firstNodeAndRest != nil,
+      graph.nodes[0].layer is Dense
+    else { return ([], []) }
     let plan = BarrierPlan(members: members.count, seed: experiment.seed)
-    let alignments = try alignments()
+    let alignments = try alignments(of: merged)
     let single = members.indices.map { member in
       members.indices.map { $0 == member ? 1.0 : 0 }
     }
     // What the members come to does not depend on the order of their units, so one alignment does it.
     var means = [AlignedMeans(members, weights: single + plan.weights)]
-    for permutations in alignments.permutations {
+    let firstGroup = graph.symmetry.groupOfNode[0]
+    for alignment in alignments.found {
       means.append(
         AlignedMeans(
-          zip(members, permutations).map { $0.permuted(by: $1) },
-          firstUnits: permutations.map { $0[0].indices }, weights: plan.weights))
+          zip(members, alignment.permutations).map { $0.permuted(by: $1) },
+          firstUnits: firstGroup.map { group in
+            alignment.permutations.map { $0[group].indices }
+          }, weights: plan.weights))
     }
-    let data = try data()
-    let images = Array(try validationSplit().training.prefix(5000))
-    let total = images.count + data.test.count
+    let images = try trainingImages().prefix(5000)
+    let test = try testImages()
+    let total = images.count + test.count
     let done = Mutex(0)
-    func values(_ dataset: Dataset, _ images: [Int]?) -> [[Results.Value]] {
-      lossAndAccuracy(
-        of: means, from: members, on: dataset, images: images,
-        normalization: experiment.normalization, threads: threads
-      ) { count in
+    func values(_ images: Images) -> [[Results.Value]] {
+      lossAndAccuracy(of: means, from: members, on: images, threads: job.threads) { count in
         let now = done.withLock {
           $0 += count
           return $0
@@ -47,14 +53,14 @@ extension Session {
         progress.update(now, of: total)
       }.map { $0.map { Results.Value(loss: $0.loss, accuracy: $0.accuracy) } }
     }
-    var values = zip(values(data.training, images), values(data.test, nil)).map {
+    var values = zip(values(images), values(test)).map {
       zip($0, $1).map { Results.Values(training: $0, test: $1) }
     }
     let ends = Array(values[0].prefix(members.count))
     values[0].removeFirst(members.count)
 
     var result: (lines: [Results.Line], barriers: [Results.Barrier]) = ([], [])
-    for (name, place) in [("naive", 0)] + alignments.names.map({ ($0.name, $0.place + 1) }) {
+    for (name, place) in [(nil, 0)] + alignments.names.map({ ($0.name, $0.place + 1) }) {
       let (line, barrier) = plan.read(name, ends: ends, means: values[place])
       result.lines.append(line)
       result.barriers.append(barrier)
@@ -62,21 +68,19 @@ extension Session {
     return result
   }
 
-  /// The permutations that merging found, each once, and which chain found which.
-  private func alignments() throws -> (
-    permutations: [[[Permutation]]], names: [(name: String, place: Int)]
-  ) {
-    var permutations: [[[Permutation]]] = []
-    var names: [(name: String, place: Int)] = []
-    for name in folder.mergedNames() {
-      guard let found = try folder.readPermutations(method: name, for: experiment) else {
-        continue
-      }
-      // A method that corrects the merged network leaves the permutations as another found them.
-      let place = permutations.firstIndex(of: found) ?? permutations.count
-      if place == permutations.count { permutations.append(found) }
-      names.append((name, place))
+  /// The alignments that merging found, each once, and which chain found which.
+  private func alignments(
+    of merged: [Predictor]
+  ) throws -> (found: [Alignment], names: [(name: String?, place: Int)]) {
+    var found: [Alignment] = []
+    var names: [(name: String?, place: Int)] = []
+    for case .merged(let chain, isHard: false) in merged {
+      guard let own = try folder.readAlignment(of: chain, for: experiment) else { continue }
+      // A method that corrects the merged network leaves the members as another lined them up.
+      let place = found.firstIndex(of: own) ?? found.count
+      if place == found.count { found.append(own) }
+      names.append((chain.name, place))
     }
-    return (permutations, names)
+    return (found, names)
   }
 }

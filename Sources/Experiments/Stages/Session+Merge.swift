@@ -1,68 +1,95 @@
 import Datasets
 import Merging
 import Networks
-import Training
+import Tensors
 
 extension Session {
-  /// Merges the members on rank 0, by one chain of methods after another.
+  /// Merges the members by one chain of methods after another; networks that the folder has and that still hold are kept.
   ///
-  /// The other ranks sleep, but where a method asks for sums over the training images: those all ranks share.
+  /// Rank 0 has the members and decides; a method that is shared gives parts of its work to all ranks.
   ///
   /// - Parameters:
   ///   - members: the members by number, on rank 0; nil to read them from the folder.
   ///   - chains: the chains, in order; what several begin with is done once.
   /// - Throws: `JointFailure`, on every rank.
-  public func merge(_ members: [Network]? = nil, by chains: [MergeChain]) throws {
+  public func merge(_ members: [Network]? = nil, by chains: [MethodChain]) throws {
     _ = try data()
-    _ = try onRootWithSums { sums in
+    let own = try job.onRoot { () throws -> [Network] in
       try folder.requireOwn(["merged"])
-      let members = try members ?? folder.readMembers(for: experiment)
-      var runner = try MergeRunner(members, settings: experiment.merging)
-      let teacher = MergingTeacher(self, members: members)
-      for chain in chains { try merge(by: chain, with: &runner, teacher, sums) }
-      try folder.writeJSON(experiment, "experiment.json")
-      // They were of what is no longer there.
-      try folder.remove("results.json")
+      return try members ?? folder.readMembers(for: experiment)
+    }
+    let fingerprint = own.map { Experiments.fingerprint(of: $0) }
+    var missing =
+      try job.onRoot {
+        try chains.indices.filter { try !holds(chains[$0], members: fingerprint ?? "") }
+      } ?? []
+    try world.broadcast(&missing, from: 0, phase: "experiment")
+    let kept = chains.count - missing.count
+    if job.isRoot, kept > 0 {
+      ProgressLine.note("\(counted(kept, "merged network")) kept from before")
+    }
+    guard !missing.isEmpty else { return }
+    // A damaged record is found now, and not once something is made that it is to be noted in.
+    _ = try job.onRoot { (try folder.readLearningLog(), try folder.readTimings()) }
+
+    let everywhere = try membersEverywhere(own)
+    let surroundings = try RankSurroundings(
+      job,
+      MergeInputs(
+        members: everywhere, training: try trainingImages(), heldOut: try heldOutImages(),
+        seed: experiment.seed, batchSize: experiment.training.batchSize,
+        isFlipping: experiment.training.flips, combination: experiment.distillation.targets))
+    var runner = try world.together {
+      try ChainRunner(
+        everywhere,
+        names: everywhere.indices.map { folder.path("\(RunFolder.memberName($0)).safetensors") })
+    }
+    for chain in missing.map({ chains[$0] }) {
+      let progress = job.progress(
+        "merging \(counted(everywhere.count, "member")) by \(chain)")
+      surroundings.progress = progress
+      let outcome = try runner.run(chain, in: surroundings)
+      _ = try job.onRoot { try keep(outcome, of: chain, members: fingerprint ?? "") }
+      progress.finish()
     }
   }
 
-  private func merge(
-    by chain: MergeChain, with runner: inout MergeRunner, _ teacher: MergingTeacher,
-    _ sums: SharedSums
-  ) throws {
-    let progress = self.progress(
-      "merging \(counted(experiment.members, "member")) by \(chain)")
-    let outcome = try runner.run(chain) { method in
-      MergeContext(
-        batches: try batches(for: "merge \(method.name)", threads: threads),
-        taughtBatches: { try teacher.batches(for: method, temperature: $0) }, sums: sums,
-        seed: experiment.seed, threads: threads,
-        onStep: { progress.update($0, of: $1) }, validate: try validator(threads: threads))
-    }
-    let merge = outcome.merge
+  /// Whether the folder has a chain's network, made as it would be now.
+  ///
+  /// - Parameters:
+  ///   - chain: the chain.
+  ///   - fingerprint: of the members.
+  /// - Returns: false too where the folder has none.
+  /// - Throws: `CheckpointError` for a file that is no checkpoint.
+  func holds(_ chain: MethodChain, members fingerprint: String) throws -> Bool {
+    let name = RunFolder.mergedName(chain.name)
+    guard folder.hasNetwork(name) else { return false }
+    return try folder.readProvenance(name)
+      == Provenance(
+        chain, of: fingerprint, architecture: experiment.architecture, in: experiment)
+  }
 
-    let variants = merge.variants.map { variant in
+  /// Writes what a chain came to.
+  private func keep(
+    _ outcome: ChainRunner.Outcome, of chain: MethodChain, members fingerprint: String
+  ) throws {
+    let state = outcome.state
+    let provenance = Provenance(
+      chain, of: fingerprint, architecture: experiment.architecture, in: experiment)
+    let variants = state.variants.map { variant in
       let suffix = variant.suffix.isEmpty ? "" : "-\(variant.suffix)"
       return (name: RunFolder.mergedName(chain.name + suffix), network: variant.network)
     }
-    if merge.isAligned { try folder.writePermutations(merge, method: chain.name) }
+    // They were of what is no longer there.
+    try folder.remove("results.json")
+    if state.isAligned { try folder.writePermutations(state, of: chain) }
     try folder.note(seconds: variants.map { ($0.name, outcome.seconds) })
-    if !merge.history.isEmpty {
-      var log = try folder.readLearningLog()
-      log.replace(
-        stage: chain.name, index: 0,
-        with: merge.history.map {
-          LearningLog.Record(
-            stage: chain.name, index: 0, epoch: $0.epoch, loss: $0.loss,
-            accuracy: $0.accuracy, validationAccuracy: $0.validationAccuracy,
-            sharpness: $0.sharpness)
-        })
-      try folder.write(log)
-    }
+    var log = try folder.readLearningLog()
+    log.replace(merge: chain, with: state.curves)
+    try folder.write(log)
     // The chain's own network comes last: once it is there, all else of it is too.
     for (name, network) in variants.reversed() {
-      try folder.write(network, name, for: experiment)
+      try folder.write(network, name, for: experiment, provenance: provenance)
     }
-    progress.finish()
   }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import MPI
 import Networks
+import Tensors
 import Training
 
 extension Session {
@@ -13,7 +14,9 @@ extension Session {
   /// - Throws: `JointFailure`, on every rank.
   public func trainMembers() throws -> [Network]? {
     let missing = try missingMembers()
-    try trainInRounds(missing, stage: "member", noun: "training", name: RunFolder.memberName) {
+    let kept = experiment.members - missing.count
+    if job.isRoot, kept > 0 { ProgressLine.note("\(counted(kept, "member")) kept from before") }
+    try trainInRounds(missing, as: .member) {
       member, trainer in
       var network = Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "member", member))
@@ -22,18 +25,16 @@ extension Session {
         minimizing: CrossEntropy())
       return (network, records)
     }
-    return try onRoot { try folder.readMembers(for: experiment) }
+    return try job.onRoot { try folder.readMembers(for: experiment) }
   }
 
   /// Which members the folder does not have yet, known on every rank.
-  private func missingMembers() throws -> [Int] {
+  func missingMembers() throws -> [Int] {
     var missing =
-      try onRoot {
+      try job.onRoot {
         (0..<experiment.members).filter { !folder.hasNetwork(RunFolder.memberName($0)) }
       } ?? []
     try world.broadcast(&missing, from: 0, phase: "experiment")
-    let kept = experiment.members - missing.count
-    if isRoot, kept > 0 { ProgressLine.note("\(counted(kept, "member")) kept from before") }
     return missing
   }
 
@@ -48,41 +49,48 @@ extension Session {
   ///
   /// - Parameters:
   ///   - numbers: all that are to be trained.
-  ///   - stage: the learning curves' stage, and the ledger's.
-  ///   - noun: what is being done, for the user.
-  ///   - name: the checkpoint of a number.
+  ///   - kind: what they are.
+  ///   - provenance: what their files say they were made by.
   ///   - train: trains one network.
   /// - Throws: `JointFailure`, on every rank.
   func trainInRounds(
-    _ numbers: [Int], stage: String, noun: String, name: (Int) -> String,
+    _ numbers: [Int], as kind: TrainedKind, provenance: Provenance? = nil,
     train: (Int, Trainer) throws -> (Network, [EpochRecord])
   ) throws {
     _ = try data()
     guard !numbers.isEmpty else { return }
-    let progress = self.progress(
-      "\(noun) \(counted(numbers.count, stage)) on \(counted(world.size, "rank"))")
+    // A damaged record is found now, and not once something is made that it is to be noted in.
+    _ = try job.onRoot { (try folder.readLearningLog(), try folder.readTimings()) }
+    let progress = job.progress(
+      "\(kind.noun) \(counted(numbers.count, kind.rawValue)) on \(counted(world.size, "rank"))")
     let rounds = Dictionary(grouping: numbers) { $0 / world.size }.sorted { $0.key < $1.key }
     for (place, round) in rounds.enumerated() {
-      let own = round.value.first { $0 % world.size == world.rank }
-      let trained = try trainOne(own, stage: stage, train: train) { done, total in
+      let own = round.value.first { worker(of: $0, among: world.size) == world.rank }
+      let trained = try trainOne(own, as: kind, train: train) { done, total in
         progress.update(place * total + done, of: rounds.count * total)
       }
-      try collect(trained, numbers: round.value, stage: stage, name: name)
+      try collect(trained, numbers: round.value, as: kind, provenance)
     }
     progress.finish()
   }
 
   /// Trains this rank's network of a round, if it has one, and waits for the other ranks.
   private func trainOne(
-    _ number: Int?, stage: String, train: (Int, Trainer) throws -> (Network, [EpochRecord]),
+    _ number: Int?, as kind: TrainedKind, train: (Int, Trainer) throws -> (Network, [EpochRecord]),
     onBatch: @escaping (Int, Int) -> Void
   ) throws -> Trained? {
-    let threads = try threadsWhileSharing(isBusy: number != nil)
+    let threads = try job.threadsWhileSharing(isBusy: number != nil)
     let result = Result { () throws -> Trained? in
       guard let number else { return nil }
-      var trainer = Trainer(experiment.training, subject: "\(stage) \(number)")
+      var trainer = Trainer(experiment.training, subject: "\(kind.rawValue) \(number)")
       trainer.threads = threads
       trainer.onBatch = onBatch
+      trainer.onCollapse = { record in
+        ProgressLine.note(
+          "\(kind.rawValue) \(number) predicts no better than chance"
+            + " (\(decimal(100 * record.accuracy, 1)) % in epoch \(record.epoch)): it has collapsed; try a"
+            + " smaller --learning-rate")
+      }
       trainer.validate = try validator(threads: threads)
       let start = ContinuousClock.now
       let (network, records) = try train(number, trainer)
@@ -99,48 +107,67 @@ extension Session {
   /// - Parameters:
   ///   - trained: this rank's network, if it had one to train.
   ///   - numbers: all that were trained, at most one by each rank; number n by rank n mod R.
-  ///   - stage: the learning curves' stage, and the ledger's.
-  ///   - name: the checkpoint of a number.
+  ///   - kind: what they are.
+  ///   - provenance: what their files say they were made by.
   /// - Throws: `JointFailure`, on every rank.
   private func collect(
-    _ trained: Trained?, numbers: [Int], stage: String, name: (Int) -> String
+    _ trained: Trained?, numbers: [Int], as kind: TrainedKind, _ provenance: Provenance?
   ) throws {
     let weights = try world.gatherV(
-      trained?.network.parameters ?? [], to: 0, phase: "gather \(stage) weights")
+      trained.map { $0.network.parameters + $0.network.buffers } ?? [], to: 0,
+      phase: "gather \(kind.rawValue) weights")
     let curves = try world.gatherV(
       [UInt8](try JSONEncoder().encode(trained?.records ?? [])), to: 0,
-      phase: "gather \(stage) curves")
+      phase: "gather \(kind.rawValue) curves")
     let seconds = try world.gatherV(
-      trained.map { [$0.seconds] } ?? [], to: 0, phase: "gather \(stage) curves")
+      trained.map { [$0.seconds] } ?? [], to: 0, phase: "gather \(kind.rawValue) curves")
 
-    _ = try onRoot {
+    _ = try job.onRoot {
       guard let weights, let curves, let seconds else { return }
       var log = try folder.readLearningLog()
       for number in numbers {
-        let rank = number % world.size
+        let rank = worker(of: number, among: world.size)
         let records = try JSONDecoder().decode([EpochRecord].self, from: Data(curves[rank]))
-        log.replace(
-          stage: stage, index: number,
-          with: records.map {
-            LearningLog.Record(
-              stage: stage, index: number, epoch: $0.epoch, loss: $0.loss,
-              accuracy: $0.accuracy, validationAccuracy: $0.validationAccuracy)
-          })
+        log.replace(kind.learner(number), with: records)
       }
       // The checkpoint comes last: once it is there, its curve and its seconds are too.
       try folder.write(log)
-      try folder.note(seconds: numbers.map { (name($0), seconds[$0 % world.size][0]) })
+      try folder.note(
+        seconds: numbers.map { (kind.file($0), seconds[worker(of: $0, among: world.size)][0]) })
       for number in numbers {
+        let (graph, numbers) = (
+          experiment.architecture, weights[worker(of: number, among: world.size)]
+        )
         let network = Network(
-          experiment.architecture, parameters: weights[number % world.size])
-        try folder.write(network, name(number), for: experiment)
+          graph, parameters: Array(numbers[..<graph.parameterCount]),
+          buffers: Array(numbers[graph.parameterCount...]))
+        try folder.write(network, kind.file(number), for: experiment, provenance: provenance)
       }
       try folder.remove("results.json")
     }
   }
 }
 
+/// What is trained on ranks, round by round.
+enum TrainedKind: String {
+  case member
+  case student
+
+  /// What is being done, for the user.
+  var noun: String { self == .member ? "training" : "distilling" }
+
+  /// Whose curve it is.
+  func learner(_ number: Int) -> LearningLog.Learner {
+    self == .member ? .member(number) : .student(number)
+  }
+
+  /// The checkpoint of a number.
+  func file(_ number: Int) -> String {
+    self == .member ? RunFolder.memberName(number) : RunFolder.studentName(number)
+  }
+}
+
 /// `1 rank`, `3 ranks`.
-func counted(_ count: Int, _ noun: String) -> String {
+package func counted(_ count: Int, _ noun: String) -> String {
   "\(count) \(noun)\(count == 1 ? "" : "s")"
 }

@@ -2,6 +2,7 @@ import Foundation
 import MPI
 import Merging
 import Networks
+import Tensors
 
 /// One plan at work on a study's folder, on every rank at once.
 ///
@@ -15,10 +16,8 @@ public final class Study {
   private let dataFolder: String?
   private let threads: Int?
 
-  /// Work that this call has done, and what may be left, in units of members; what was there already is neither.
-  private var workDone = 0
-  private var workLeft = 0
-  private var secondsWorked = 0.0
+  /// How long members and cells take, so far.
+  private var estimate = StudyEstimate()
 
   /// A study in a folder, which is made if need be.
   ///
@@ -48,126 +47,152 @@ public final class Study {
     }
   }
 
-  /// Trains what is missing, merges, distils and scores it cell by cell, and writes the tables and the page after each.
+  /// Trains what is missing, merges, distils and scores it cell by cell, and writes the tables after each.
   ///
+  /// - Parameter onTable: called on rank 0 after each cell.
   /// - Returns: the table, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
-  public func run() throws -> StudyTable? {
-    workLeft = plan.seeds.count * plan.sizes.reduce(0, +)
-    var data: Session?
-    for seed in plan.seeds {
-      let session = try Session.forStudy(
-        plan.experiment(seed: seed, members: plan.experiment.members), in: world,
-        folder: RunFolder(folder.path("seed-\(seed)")), dataFolder: dataFolder, threads: threads,
-        sharingDataOf: data)
-      data = data ?? session
-      if seed == plan.seeds[0] {
-        // After the data was looked at, so that a mistake leaves nothing behind.
-        _ = try session.onRoot {
-          try folder.make(folder.path)
-          try folder.writeJSON(plan, "study.json")
-        }
+  public func run(onTable: (StudyTable) throws -> Void = { _ in }) throws -> StudyTable? {
+    let first = try session(plan.seeds[0], sharingDataOf: nil)
+    _ = try first.job.onRoot {
+      // All seeds are looked at before the first is worked on, and the data before anything is made.
+      for seed in plan.seeds {
+        var experiment = plan.experiment(seed: seed, members: plan.experiment.members)
+        experiment.data = first.experiment.data
+        try RunFolder(folder.path("seed-\(seed)")).checkMembers(for: experiment)
       }
-      try session.prepareSharedMembers()
-      let members = try session.trainMembers()
-      try session.close()
-      for size in plan.sizes {
-        note(seed, size)
-        let start = ContinuousClock.now
-        if try runCell(seed, size, members: members, sharingDataOf: session) {
-          workDone += size
-          secondsWorked += (ContinuousClock.now - start).seconds
-        }
-        workLeft -= size
-        _ = try session.onRoot { try StudyTable(folder, plan).write(to: folder) }
-      }
+      try folder.make(folder.path)
+      try folder.writeJSON(plan, "study.json")
     }
-    return try data?.onRoot { try StudyTable(folder, plan) }
+    estimate.cellsLeft = plan.seeds.count * plan.sizes.reduce(0, +)
+    estimate.membersLeft = plan.seeds.count * plan.experiment.members
+    for seed in plan.seeds {
+      try run(
+        seed, seed == plan.seeds[0] ? first : session(seed, sharingDataOf: first), onTable)
+    }
+    return try first.job.onRoot { try StudyTable(folder, plan) }
   }
 
-  /// Writes a study's tables and page anew from what its cells hold.
-  ///
-  /// - Parameters:
-  ///   - path: a folder.
-  ///   - world: all ranks.
-  /// - Returns: whether the folder is a study's; nothing is written to another.
-  /// - Throws: `JointFailure`, on every rank.
-  public static func writeReport(at path: String, in world: Communicator) throws -> Bool {
-    let folder = RunFolder(path)
-    var isStudy = [0]
-    try world.together {
-      guard world.isRoot, let plan = try folder.readStudyPlan() else { return }
-      try StudyTable(folder, plan).write(to: folder)
-      isStudy = [1]
+  private func session(_ seed: UInt64, sharingDataOf other: Session?) throws -> Session {
+    try Session.forStudy(
+      plan.experiment(seed: seed, members: plan.experiment.members), in: world,
+      folder: RunFolder(folder.path("seed-\(seed)")), dataFolder: dataFolder, threads: threads,
+      sharingDataOf: other)
+  }
+
+  /// Does what is missing of a seed.
+  private func run(
+    _ seed: UInt64, _ session: Session, _ onTable: (StudyTable) throws -> Void
+  ) throws {
+    try session.prepareSharedMembers()
+    let start = ContinuousClock.now
+    let missing = try session.missingMembers().count
+    let members = try session.trainMembers()
+    estimate.trained(
+      missing, of: plan.experiment.members, in: (ContinuousClock.now - start).seconds)
+    try session.close()
+    for size in plan.sizes {
+      if world.isRoot {
+        ProgressLine.note("study: seed \(seed), M = \(size)\(estimate.text)")
+      }
+      let start = ContinuousClock.now
+      let isNew = try runCell(seed, size, members: members, of: session)
+      estimate.finished(
+        size, in: isNew ? (ContinuousClock.now - start).seconds : nil)
+      _ = try session.job.onRoot {
+        let table = try StudyTable(folder, plan)
+        try table.write()
+        try onTable(table)
+      }
     }
-    try world.broadcast(&isStudy, from: 0, phase: "study")
-    return isStudy == [1]
   }
 
   /// Does what is missing of a cell.
   ///
   /// - Returns: whether anything was.
   private func runCell(
-    _ seed: UInt64, _ size: Int, members: [Network]?, sharingDataOf seedSession: Session
+    _ seed: UInt64, _ size: Int, members: [Network]?, of seedSession: Session
   ) throws -> Bool {
     let session = try Session.forStudy(
       plan.experiment(seed: seed, members: size), in: world,
       folder: folder.cell(seed: seed, size: size), dataFolder: dataFolder, threads: threads,
       sharingDataOf: seedSession)
     let chains = plan.chains(at: size)
-    _ = try session.onRoot { try session.prepareCell() }
-    var missing = try session.onRoot { session.missing(chains) } ?? []
-    try world.broadcast(&missing, from: 0, phase: "study")
-    // The chains, whether students are to be distilled, and whether anything is to be scored.
     let own = members.map { Array($0.prefix(size)) }
-    let left = zip(chains, missing).filter { $0.1 == 1 }.map(\.0)
-    if !left.isEmpty { try session.merge(own, by: left) }
-    if missing[chains.count] == 1 { try session.distill(own) }
-    guard missing.contains(1) else { return false }
+    var isComplete =
+      try session.job.onRoot {
+        try session.folder.prepare(for: session.experiment, keepingLaterStages: false)
+        return [try session.isComplete(chains, members: own ?? []) ? 1 : 0]
+      } ?? [0]
+    try world.broadcast(&isComplete, from: 0, phase: "study")
+    guard isComplete == [0] else { return false }
+    session.share(members: Array(try seedSession.membersEverywhere(members).prefix(size)))
+    try session.merge(own, by: chains)
+    try session.distill(own)
     _ = try session.evaluate(withLines: false)
     try session.close()
     return true
   }
+}
 
-  /// Tells which cell is next, and how long all may take.
-  private func note(_ seed: UInt64, _ size: Int) {
-    guard world.isRoot else { return }
+/// How long the rest of a study may take, by what was done of it in this call.
+private struct StudyEstimate {
+  /// Members that may have to be trained, and cells, in units of members, that may have to be worked on.
+  var membersLeft = 0
+  var cellsLeft = 0
+  private var (members, memberSeconds) = (0, 0.0)
+  private var (cells, cellSeconds) = (0, 0.0)
+
+  mutating func trained(_ count: Int, of all: Int, in seconds: Double) {
+    membersLeft -= all
+    members += count
+    if count > 0 { memberSeconds += seconds }
+  }
+
+  mutating func finished(_ size: Int, in seconds: Double?) {
+    cellsLeft -= size
+    guard let seconds else { return }
+    cells += size
+    cellSeconds += seconds
+  }
+
+  /// `, about 12 min 05 s left in all`; empty while nothing is known.
+  var text: String {
+    guard cells > 0, membersLeft == 0 || members > 0 else { return "" }
     let left =
-      workDone > 0
-      ? ", about \(readableDuration(secondsWorked / Double(workDone) * Double(workLeft))) left in all"
-      : ""
-    ProgressLine.note("study: seed \(seed), M = \(size)\(left)")
+      cellSeconds / Double(cells) * Double(cellsLeft)
+      + (members > 0 ? memberSeconds / Double(members) * Double(membersLeft) : 0)
+    return ", about \(readableDuration(left)) left in all"
   }
 }
 
 extension Session {
-  /// Which of a cell's chains, students and scores are not there: a 1 for each that is missing.
-  ///
-  /// - Returns: one number for each chain, one for the students, one for the scores.
-  fileprivate func missing(_ chains: [MergeChain]) -> [Int] {
-    var result = chains.map { folder.hasNetwork(RunFolder.mergedName($0.name)) ? 0 : 1 }
+  /// Whether a cell has all that is wanted of it, made as it would be now, and its scores.
+  fileprivate func isComplete(_ chains: [MethodChain], members: [Network]) throws -> Bool {
+    let fingerprint = Experiments.fingerprint(of: members)
+    for chain in chains {
+      guard try holds(chain, members: fingerprint) else { return false }
+    }
     let students = (0..<experiment.students).map(RunFolder.studentName)
-    result.append(students.allSatisfy(folder.hasNetwork) ? 0 : 1)
-    let scored = Set(((try? folder.readResults()) ?? nil)?.rows.map(\.name) ?? [])
-    let wanted = chains.map(\.name) + (0..<experiment.students).map { "student \($0)" }
-    result.append(scored.isSuperset(of: wanted) && !scored.isEmpty ? 0 : 1)
-    return result
-  }
-
-  /// Makes the cell's folder, or finds it with what of it still holds.
-  fileprivate func prepareCell() throws {
-    try folder.prepare(for: experiment, keepingLaterStages: false)
+    guard students.allSatisfy(folder.hasNetwork), let results = try folder.readResults() else {
+      return false
+    }
+    let scored = Set(results.rows.map(\.predictor))
+    return scored.isSuperset(of: chains.map { .merged($0, isHard: false) })
+      && scored.isSuperset(of: (0..<experiment.students).map { .student($0) })
   }
 
   /// Makes the folder of the members, or finds it there with as many as it has.
   fileprivate func prepareSharedMembers() throws {
-    _ = try onRoot { try folder.prepareMembers(for: experiment) }
+    _ = try job.onRoot { try folder.prepareMembers(for: experiment) }
   }
 }
 
 extension RunFolder {
   /// The plan of the study that the folder holds, if it holds one.
-  func readStudyPlan() throws -> StudyPlan? { try readJSON(StudyPlan.self, "study.json") }
+  func readStudyPlan() throws -> StudyPlan? {
+    try readRecord(StudyPlan.self, "study.json", version: StudyPlan.currentVersion)
+  }
 
   /// The run folder of a study's cell, whose members are the seed's.
   func cell(seed: UInt64, size: Int) -> RunFolder {
@@ -175,28 +200,5 @@ extension RunFolder {
     let number = String(repeating: "0", count: max(3 - digits.count, 0)) + digits
     let seed = path("seed-\(seed)")
     return RunFolder("\(seed)/M-\(number)", membersOf: seed)
-  }
-
-  /// Makes the folder for the members of an experiment; one that has more or fewer of the same is made use of.
-  func prepareMembers(for experiment: Experiment) throws {
-    var experiment = experiment
-    try requireOwn(Self.folders)
-    if exists("experiment.json") {
-      let there = try readExperiment()
-      var same = experiment.adoptingLaterStages(of: there)
-      same.members = there.members
-      let differences = same.differences(from: there)
-      guard differences.isEmpty else {
-        throw UsageError(
-          "\(path): holds members of another experiment (\(differences.joined(separator: "; ")));"
-            + " choose another --output, or remove the folder")
-      }
-      let wanted = experiment.members
-      experiment = there
-      experiment.members = max(there.members, wanted)
-    }
-    try make(path)
-    try writeJSON(experiment, "experiment.json")
-    for folder in Self.folders { try make(path(folder)) }
   }
 }

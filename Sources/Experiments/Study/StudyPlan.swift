@@ -1,12 +1,16 @@
 import Foundation
 import Merging
+import Networks
 
 /// What a study is: one experiment at several ensemble sizes, from several seeds.
 ///
 /// Kept as `study.json` of its folder.
 public struct StudyPlan: Codable, Equatable, Sendable {
+  /// The version of this file's form that this program reads and writes.
+  static let currentVersion = 2
+
   /// The version of this file's form.
-  public var version = 1
+  public var version = currentVersion
 
   /// Settings of every cell; its seed is the first, its member count the largest.
   public var experiment: Experiment
@@ -61,7 +65,7 @@ public struct StudyPlan: Codable, Equatable, Sendable {
   }
 
   /// The chains that are run at a size.
-  func chains(at size: Int) -> [MergeChain] {
+  func chains(at size: Int) -> [MethodChain] {
     chains.filter { size <= $0.largest ?? .max }.map(\.chain)
   }
 
@@ -74,44 +78,52 @@ public struct StudyPlan: Codable, Equatable, Sendable {
 }
 
 /// A way to merge, and the largest ensemble that a study tries it on: `permavg@8`.
-public struct StudyChain: Codable, Equatable, Sendable, LosslessStringConvertible {
-  public let chain: MergeChain
+public struct StudyChain: Equatable, Sendable {
+  public private(set) var chain: MethodChain
 
   /// The largest M; nil for all.
   public let largest: Int?
 
   /// The chain that a text names, perhaps with a largest M; nil if it is none.
   public init?(_ description: String) {
-    let parts = description.split(separator: "@", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count), let chain = MergeChain(String(parts[0])) else {
-      return nil
-    }
-    if parts.count == 2 {
-      guard let largest = Int(parts[1]), largest > 0 else { return nil }
-      self.largest = largest
-    } else {
+    guard let value = try? StudyChain(parsing: description) else { return nil }
+    self = value
+  }
+
+  /// The chain that a text names, perhaps with a largest M.
+  ///
+  /// - Throws: `MergeError` saying what is wrong.
+  public init(parsing text: String) throws(MergeError) {
+    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+    chain = try MethodChain(parsing: String(parts[0]))
+    guard parts.count > 1 else {
       largest = nil
+      return
     }
-    self.chain = chain
+    guard parts.count == 2, let size = Int(parts[1]), size > 0 else {
+      throw MergeError("\"\(text)\": expected methods@M with the largest M from 1, as permavg@8")
+    }
+    largest = size
+  }
+
+  /// The same with a setting wherever a method has it and it was not given.
+  ///
+  /// - Throws: `MergeError` if the value is out of range.
+  public func settingDefaults(
+    _ change: (MethodChain) throws -> MethodChain
+  ) rethrows -> StudyChain {
+    var result = self
+    result.chain = try change(chain)
+    return result
   }
 
   public var description: String {
     chain.description + (largest.map { "@\($0)" } ?? "")
   }
+}
 
-  public init(from decoder: any Decoder) throws {
-    let text = try decoder.singleValueContainer().decode(String.self)
-    guard let value = StudyChain(text) else {
-      throw DecodingError.dataCorrupted(
-        .init(
-          codingPath: decoder.codingPath,
-          debugDescription: "\"\(text)\" is not a chain of merging methods"))
-    }
-    self = value
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(description)
+extension StudyChain: CodableAsText {
+  public static func problem(with text: String) -> String {
+    "\"\(text)\" is not a chain of merging methods"
   }
 }

@@ -1,21 +1,23 @@
 import Foundation
 import Networks
+import Tensors
 import Training
 
 /// What a study has come to so far: every cell's scores, and their mean and standard deviation over seeds.
 public struct StudyTable: Sendable {
-  let plan: StudyPlan
+  package let folder: RunFolder
+  package let plan: StudyPlan
 
   /// One predictor of one cell; several members or students are one, by their mean.
   struct Entry: Sendable {
     let seed: UInt64
     let size: Int
-    let kind: Results.Row.Kind
+    let kind: Predictor.Kind
     let name: String
     let scores: Scores
     let parameters: Int
     let passes: Int
-    /// To make it; nil where nothing is made, or several were.
+    /// To make it, or one of them; nil where nothing is made.
     let seconds: Double?
   }
 
@@ -23,23 +25,23 @@ public struct StudyTable: Sendable {
   let entries: [Entry]
 
   /// The mean over seeds of one predictor's scores at one size.
-  struct Summary: Codable, Equatable, Sendable {
-    let members: Int
-    let kind: Results.Row.Kind
-    let name: String
-    let seeds: Int
-    let accuracy: Spread
-    let nll: Spread
-    let brier: Spread
-    let ece: Spread
-    let parameters: Int
-    let forwardPasses: Int
+  package struct Summary: Codable, Equatable, Sendable {
+    package let members: Int
+    package let kind: Predictor.Kind
+    package let name: String
+    package let seeds: Int
+    package let accuracy: Spread
+    package let nll: Spread
+    package let brier: Spread
+    package let ece: Spread
+    package let parameters: Int
+    package let forwardPasses: Int
   }
 
   /// A mean and the sample standard deviation; nil for a single value.
-  struct Spread: Codable, Equatable, Sendable {
-    let mean: Double
-    let deviation: Double?
+  package struct Spread: Codable, Equatable, Sendable {
+    package let mean: Double
+    package let deviation: Double?
 
     init(_ values: [Double]) {
       let mean = values.reduce(0, +) / Double(values.count)
@@ -51,47 +53,56 @@ public struct StudyTable: Sendable {
     }
   }
 
+  /// The table of the study that a folder holds; nil if it holds none.
+  package init?(at folder: RunFolder) throws {
+    guard let plan = try folder.readStudyPlan() else { return nil }
+    try self.init(folder, plan)
+  }
+
   /// Reads every cell that there is.
   init(_ folder: RunFolder, _ plan: StudyPlan) throws {
+    self.folder = folder
     self.plan = plan
     var entries: [Entry] = []
     for seed in plan.seeds {
       for size in plan.sizes {
         let cell = folder.cell(seed: seed, size: size)
-        guard let results = try cell.readResults() else { continue }
+        // A cell that was made with other settings is one to make anew, not one to show.
+        guard let results = try cell.readResults(), try plan.isOf(cell, seed: seed, size: size)
+        else { continue }
         let timings = try cell.readTimings()
-        entries += Self.entries(results, timings, seed: seed, size: size)
+        let memberTimings = try RunFolder(folder.path("seed-\(seed)")).readTimings()
+        entries += Self.entries(
+          results, timings.seconds.merging(memberTimings.seconds) { cell, _ in cell }, seed: seed,
+          size: size)
       }
     }
     self.entries = entries
   }
 
   private static func entries(
-    _ results: Results, _ timings: Timings, seed: UInt64, size: Int
+    _ results: Results, _ timings: [String: Double], seed: UInt64, size: Int
   ) -> [Entry] {
-    func entry(_ row: Results.Row, _ name: String, _ scores: Scores, _ seconds: Double?) -> Entry {
-      Entry(
-        seed: seed, size: size, kind: row.kind, name: name, scores: scores,
-        parameters: row.parameters, passes: row.forwardPasses, seconds: seconds)
+    func seconds(_ row: Results.Row) -> Double? {
+      row.file.flatMap { timings[$0.replacing(".safetensors", with: "")] }
     }
-    var entries: [Entry] = []
-    let members = results.rows(.member)
-    if let first = members.first {
-      entries.append(entry(first, "member", .mean(of: members.map(\.test)), nil))
+    func entry(_ rows: [Results.Row], _ name: String) -> Entry? {
+      guard let first = rows.first else { return nil }
+      let known = rows.compactMap(seconds)
+      return Entry(
+        seed: seed, size: size, kind: first.predictor.kind, name: name,
+        scores: .mean(of: rows.map(\.test)), parameters: first.parameters,
+        passes: first.forwardPasses,
+        seconds: known.isEmpty ? nil : known.reduce(0, +) / Double(known.count))
     }
-    for row in results.rows where row.kind == .ensemble || row.kind == .merged {
-      let made = row.file.flatMap { timings.seconds[$0.replacing(".safetensors", with: "")] }
-      entries.append(entry(row, row.name, row.test, made))
-    }
-    let students = results.rows(.student)
-    if let first = students.first {
-      entries.append(entry(first, "student", .mean(of: students.map(\.test)), nil))
-    }
-    return entries
+    let single = results.rows.filter { ![.member, .student].contains($0.predictor.kind) }
+    return [entry(results.rows(.member), "member")].compactMap(\.self)
+      + single.compactMap { entry([$0], $0.predictor.name) }
+      + [entry(results.rows(.student), "student")].compactMap(\.self)
   }
 
   /// Of each predictor and size, sizes ascending and predictors in the order of ``names``.
-  var summaries: [Summary] {
+  package var summaries: [Summary] {
     plan.sizes.flatMap { size in
       names.compactMap { name in
         let own = entries.filter { $0.size == size && $0.name == name }
@@ -106,9 +117,9 @@ public struct StudyTable: Sendable {
   }
 
   /// The predictors' names: members, ensembles, merges in the order of the plan, students.
-  var names: [String] {
+  package var names: [String] {
     var names: [String] = []
-    for kind in [Results.Row.Kind.member, .ensemble, .merged, .student] {
+    for kind in [Predictor.Kind.member, .ensemble, .merged, .control, .student] {
       // A larger size may have fewer of them, never others first.
       for entry in entries where entry.kind == kind && !names.contains(entry.name) {
         names.append(entry.name)
@@ -119,11 +130,10 @@ public struct StudyTable: Sendable {
 
   // MARK: - Files
 
-  /// Writes `study.csv`, `study-summary.json` and `study.html`.
-  func write(to folder: RunFolder) throws {
-    try writeAtomically(Data(csv.utf8), to: folder.path("study.csv"))
+  /// Writes `study.csv` and `study-summary.json`.
+  package func write() throws {
+    try folder.writeText(csv, "study.csv")
     try folder.writeJSON(summaries, "study-summary.json")
-    try writeAtomically(Data(StudyReport(self).html.utf8), to: folder.path("study.html"))
   }
 
   /// A line for each predictor of each cell.
@@ -150,21 +160,36 @@ public struct StudyTable: Sendable {
         [name]
           + plan.sizes.map { size in
             summaries.first { $0.members == size && $0.name == name }
-              .map { $0.accuracy.percent } ?? ""
+              .map { $0.accuracy.percent + plan.mark($0.seeds) } ?? ""
           })
     }
     return table.text
   }
 }
 
+extension StudyPlan {
+  /// What to write behind a mean over some seeds: nothing if they are all of the study's.
+  package func mark(_ seeds: Int) -> String {
+    seeds == seedCount ? "" : " (\(seeds) of \(seedCount))"
+  }
+
+  /// Whether a cell was made with the plan's settings.
+  fileprivate func isOf(_ cell: RunFolder, seed: UInt64, size: Int) throws -> Bool {
+    let there = try cell.readExperiment()
+    var wanted = experiment(seed: seed, members: size)
+    wanted.data = there.data
+    return wanted == there
+  }
+}
+
 extension StudyTable.Spread {
   /// In percent, `89.31 ± 0.05`.
-  var percent: String {
+  package var percent: String {
     decimal(100 * mean, 2) + (deviation.map { " ± \(decimal(100 * $0, 2))" } ?? "")
   }
 
   /// With four decimals.
-  var number: String {
+  package var number: String {
     decimal(mean, 4) + (deviation.map { " ± \(decimal($0, 4))" } ?? "")
   }
 }

@@ -1,5 +1,5 @@
-import Networks
 import RealModule
+import Tensors
 
 /// The assignment of ``maximumAssignment(_:)``, found sooner from that of a matrix that was similar.
 ///

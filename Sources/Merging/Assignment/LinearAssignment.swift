@@ -1,4 +1,4 @@
-import Networks
+import Tensors
 
 /// The assignment of rows to columns that maximises the total similarity of the pairs.
 ///

@@ -1,15 +1,15 @@
 import Networks
 
-extension MergingMethod {
-  public static let refitHead = MergingMethod(
-    name: "refit-head",
-    summary: "fits the merged network's last layer to the members' mean logits", needsData: true
+extension MergeMethod {
+  public static let refitHead = MergeMethod(
+    "refit-head", "fits the merged network's last layer to the members' mean logits",
+    needs: .trainingData, isShared: true
   ) { _ in LeastSquares(.lastLayer) }
 
-  public static let leastSquares = MergingMethod(
-    name: "least-squares",
-    summary: "fits every layer but the first to the mean of the members' as they are lined up",
-    needsData: true
+  public static let leastSquares = MergeMethod(
+    "least-squares",
+    "fits every layer but the first to the mean of the members' as they are lined up",
+    needs: .trainingData, isShared: true
   ) { _ in LeastSquares(.allButFirst) }
 }
 
@@ -21,9 +21,9 @@ extension MergingMethod {
 ///     [W b]ᵀ = (HᵀH + λ D)⁻¹ HᵀT,   λ = 10⁻⁴ N,   D = diag(1, …, 1, 0).
 ///
 /// The last layer's T are the members' mean logits. This is the least squares of PLeaS (Nasery, Hayase, Koh & Oh 2025), with H from
-/// the network as it comes out where PLeaS takes the mean of the members' activations. The first layer's solution is the
-/// average itself, so that stays.
-public struct LeastSquares: Merger {
+/// the network as it comes out where PLeaS takes the mean of the members' activations. The solution of a layer that reads
+/// the samples themselves is the average, so that stays.
+public struct LeastSquares: MergeStep {
   /// Which layers are fitted.
   public enum Scope: Sendable {
     case lastLayer
@@ -40,45 +40,38 @@ public struct LeastSquares: Merger {
 
   private var name: String { scope == .lastLayer ? "refit-head" : "least-squares" }
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    let sums = try context.sums(for: name)
-    let members = merge.alignedMembers
-    let layers = merge.architecture.layers
-    let fitted = scope == .lastLayer ? layers.suffix(1) : layers.dropFirst()
-    var network = merge.network
-    for (place, layer) in fitted.enumerated() {
-      let statistic = SampleStatistic(
-        .normalEquations(layer: layer.index), of: [network] + members)
-      try fit(&network, layer, to: try sums.sum(statistic), sampleCount: sums.sampleCount)
-      context.onStep(place + 1, fitted.count)
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
+    let sums = try resources.sums(for: name)
+    let members = state.alignedMembers
+    let graph = state.graph
+    let output = graph.nodes.count - 1
+    let fitted = graph.linearNodes.filter {
+      scope == .lastLayer ? $0 == output : graph.inputs(of: $0)[0] != nil
     }
-    merge.replaceNetwork(by: network)
+    var network = state.network
+    for (place, node) in fitted.enumerated() {
+      let statistic = SampleStatistic(.normalEquations, at: node, of: [network] + members)
+      let equations = NormalEquations(
+        features: statistic.inputs, targets: statistic.units, sums: try sums.sum(statistic))
+      try fit(&network, node, to: equations)
+      resources.onStep(place + 1, fitted.count)
+    }
+    state.replaceNetwork(by: network)
   }
 
-  /// Solves a layer's normal equations into its weights and biases.
   private func fit(
-    _ network: inout Network, _ layer: DenseLayer, to sums: [Double], sampleCount: Int
+    _ network: inout Network, _ node: Int, to equations: NormalEquations
   ) throws(MergeError) {
-    let side = layer.inputs + 1
-    var matrix = Array(sums[..<(side * side)])
-    for feature in 0..<layer.inputs {
-      matrix[feature * side + feature] += Self.ridge * Double(sampleCount)
-    }
-    let solution: [Double]
+    let graph = network.graph
+    guard let weight = graph.weight(of: node), let bias = graph.bias(of: node) else { return }
     do {
-      solution = try solvePositiveDefinite(
-        matrix, side, Array(sums[(side * side)...]), columns: layer.outputs)
+      let fitted = try equations.layer(ridge: Self.ridge)
+      network.parameters.replaceSubrange(weight.range, with: fitted.weights)
+      network.parameters.replaceSubrange(bias.range, with: fitted.biases)
     } catch {
       throw MergeError(
-        "\(name): the least squares of layer \(layer.index) have no solution: \(error)")
-    }
-    for unit in 0..<layer.outputs {
-      for feature in 0..<layer.inputs {
-        network.parameters[layer.weights.lowerBound + unit * layer.inputs + feature] = Float(
-          solution[feature * layer.outputs + unit])
-      }
-      network.parameters[layer.biases.lowerBound + unit] = Float(
-        solution[layer.inputs * layer.outputs + unit])
+        "\(name): the least squares of \(graph.nodes[node].name) have no solution: \(error)",
+        isAboutWeights: error.isAboutWeights)
     }
   }
 }

@@ -1,14 +1,14 @@
 import Networks
+import Tensors
 
-extension MergingMethod {
-  public static let repair = MergingMethod(
-    name: "repair",
-    summary: "gives the merged network's hidden units the members' mean activity and spread",
-    needsData: true
+extension MergeMethod {
+  public static let repair = MergeMethod(
+    "repair", "gives the merged network's hidden units the members' mean activity and spread",
+    needs: .trainingData, isShared: true
   ) { _ in Repair(.meansAndDeviations) }
 
-  public static let rescale = MergingMethod(
-    name: "rescale", summary: "as repair, but the spread alone", needsData: true
+  public static let rescale = MergeMethod(
+    "rescale", "as repair, but the spread alone", needs: .trainingData, isShared: true
   ) { _ in Repair(.deviations) }
 }
 
@@ -21,10 +21,10 @@ extension MergingMethod {
 ///
 ///     z ← γ (z − μ) + μ*,   γ = σ* / √(σ² + ε),
 ///
-/// which is put into the unit's weights and bias. Layer by layer from the first, each measured with those below corrected
-/// already; the last layer stays. RESCALE (Qu & Horváth 2024) keeps the mean: μ in place of μ*, which stands firmer in deep
+/// which is put into the unit's weights and bias. Node by node from the input, each measured with those before it corrected
+/// already; the output stays. RESCALE (Qu & Horváth 2024) keeps the mean: μ in place of μ*, which stands firmer in deep
 /// networks; with one hidden layer under an average of weights it is the same.
-public struct Repair: Merger {
+public struct Repair: MergeStep {
   /// What of the members' statistics is restored.
   public enum Target: Sendable {
     case meansAndDeviations
@@ -39,39 +39,41 @@ public struct Repair: Merger {
   /// Far below the variances of living units, about 1, which batch normalisation's usual 10⁻⁵ would shift.
   static let epsilon = 1e-10
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
     let name = target == .deviations ? "rescale" : "repair"
-    let sums = try context.sums(for: name)
-    let members = merge.alignedMembers
-    let layers = merge.architecture.layers.dropLast()
-    var network = merge.network
-    for layer in layers {
-      let moments = try sums.preActivationMoments(of: [network] + members, layer: layer.index)
+    let sums = try resources.sums(for: name)
+    let members = state.alignedMembers
+    let nodes = state.graph.correctableNodes
+    var network = state.network
+    for (place, node) in nodes.enumerated() {
+      let moments = try sums.moments(of: [network] + members, at: node)
       correct(
-        &network, layer, from: moments[0], to: UnitMoments.average(moments.dropFirst()))
+        &network, node, from: moments[0], to: UnitMoments.average(moments.dropFirst()))
       guard network.isFinite else {
         throw MergeError(
-          "\(name): the units of layer \(layer.index) have infinite activations in the merged network"
-            + " or in a member; their weights are huge")
+          "\(name): the units of \(network.graph.nodes[node].name) have infinite activations in the"
+            + " merged network or in a member; their weights are huge", isAboutWeights: true)
       }
-      context.onStep(layer.index + 1, layers.count)
+      resources.onStep(place + 1, nodes.count)
     }
-    merge.replaceNetwork(by: network)
+    state.replaceNetwork(by: network)
   }
 
   private func correct(
-    _ network: inout Network, _ layer: DenseLayer, from own: UnitMoments, to goal: UnitMoments
+    _ network: inout Network, _ node: Int, from own: UnitMoments, to goal: UnitMoments
   ) {
-    for unit in 0..<layer.outputs {
+    guard let weight = network.graph.weight(of: node), let bias = network.graph.bias(of: node)
+    else { return }
+    for unit in own.means.indices {
       let (deviation, wanted) = (own.deviations[unit], goal.deviations[unit])
       let isDead = min(deviation, wanted) < UnitMoments.deadDeviation
       let scale = isDead ? 1 : wanted / (deviation * deviation + Self.epsilon).squareRoot()
       let mean = target == .deviations ? own.means[unit] : goal.means[unit]
-      let start = layer.weights.lowerBound + unit * layer.inputs
-      for place in start..<start + layer.inputs { network.parameters[place] *= Float(scale) }
-      let bias = layer.biases.lowerBound + unit
-      network.parameters[bias] = Float(
-        mean + scale * (Double(network.parameters[bias]) - own.means[unit]))
+      let start = weight.range.lowerBound + unit * weight.columns
+      for place in start..<start + weight.columns { network.parameters[place] *= Float(scale) }
+      let place = bias.range.lowerBound + unit
+      network.parameters[place] = Float(
+        mean + scale * (Double(network.parameters[place]) - own.means[unit]))
     }
   }
 }

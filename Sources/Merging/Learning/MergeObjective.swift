@@ -23,18 +23,21 @@ public enum MergeObjective: Sendable {
   /// Hinton et al. and the thesis soften more where a student starts at random.
   private static let temperature: Float = 3
 
+  /// What it takes.
+  var needs: MergeMethod.Needs {
+    alpha > 0 ? .predictions(temperature: Self.temperature) : .trainingData
+  }
+
   /// What the loss is, and the batches that it needs.
   ///
   /// - Throws: ``MergeError`` if there is no data, naming the method.
   func lesson(
-    in context: MergeContext, for method: String
+    with resources: MergeResources, for method: String
   ) throws -> (batches: any BatchSource, loss: any Loss) {
-    let missing = MergeError("\(method) learns from training data, and there is none")
-    guard alpha > 0 else {
-      guard let batches = context.batches else { throw missing }
-      return (batches, CrossEntropy())
+    guard alpha > 0 else { return (try resources.batches(for: method), CrossEntropy()) }
+    guard let taught = resources.taughtBatches else {
+      throw MergeError("\(method) needs training data, and there is none")
     }
-    guard let taught = context.taughtBatches else { throw missing }
     return (
       try taught(Self.temperature), DistillationLoss(alpha: alpha, temperature: Self.temperature)
     )

@@ -1,63 +1,57 @@
 import Networks
-import Synchronization
+import Tensors
 
-/// The learned matrices, and one step of learning them.
-struct PermutationLearner {
-  /// The soft permutations [member − 1][hidden layer], flat, with the optimiser of each.
+/// The learned matrices of PermAVG, and the merged network that follows from them.
+struct PermutationLearner: Learnable {
+  /// The soft permutations [member − 1][group], flat, with the optimiser of each.
   private var learned: [LearnedMatrix]
   /// The relative residual at which the gradient's solver stops.
   ///
   /// The default is far below the noise of a batch.
   var solverTolerance = 1e-3
 
-  /// What is made small.
-  var loss: any Loss = CrossEntropy()
-
   private let settings: PermAVGSettings
-  private let hiddenCount: Int
+  private let groupCount: Int
   private let threads: Int
   private var average: PermutedAverage
-  private var workspace: Workspace
-  private var gradient: [Float]
 
   /// A learner before its first step.
   ///
   /// - Parameters:
-  ///   - members: networks of one architecture, by member number.
-  ///   - architecture: theirs.
+  ///   - members: networks of one graph, by member number.
   ///   - settings: of the method.
-  ///   - batchSize: the largest batch there will be.
   ///   - threads: how many threads may compute; results do not depend on it.
-  ///   - logits: where each X starts, [member − 1][hidden layer]; nil for the identity.
+  ///   - logits: where each X starts, [member − 1][group]; nil for the identity.
+  /// - Throws: what the first merge throws.
   init(
-    _ members: [Network], architecture: Architecture, settings: PermAVGSettings, batchSize: Int,
-    threads: Int, logits: [[Matrix]]? = nil
-  ) {
-    let hidden = architecture.hiddenWidths
-    let parallelism = Parallelism.tiled(threads: threads)
+    _ members: [Network], settings: PermAVGSettings, threads: Int, logits: [[Matrix]]? = nil
+  ) throws {
+    let graph = members[0].graph
+    let sizes = graph.symmetry.groups.map(\.count)
     self.settings = settings
-    hiddenCount = hidden.count
+    groupCount = sizes.count
     self.threads = threads
-    let start = logits ?? members.dropFirst().map { _ in hidden.map(Matrix.identity) }
+    let start = logits ?? members.dropFirst().map { _ in sizes.map(Matrix.identity) }
     precondition(
-      start.map { $0.map(\.rows) } == members.dropFirst().map { _ in Array(hidden) },
-      "\(members.count) members of \(architecture) were given logits for \(start.map(\.count))")
+      start.map { $0.map(\.rows) } == members.dropFirst().map { _ in sizes },
+      "\(members.count) members of \(graph) were given logits for \(start.map(\.count))")
     learned = start.joined().map { LearnedMatrix(logits: $0, settings: settings.sinkhorn) }
     average = PermutedAverage(
-      members, architecture: architecture, parallelism: parallelism,
+      members, threads: threads,
       unitWeights: settings.unitLearningRate.map { _ in
-        UnitWeights(architecture, members: members.count, threads: threads)
+        UnitWeights(graph, members: members.count)
       })
-    workspace = Workspace(architecture, capacity: batchSize, threads: threads)
-    gradient = Array(repeating: 0, count: architecture.parameterCount)
-    average.merge(permutations)
+    try average.merge(permutations)
   }
 
   /// The merged network of the matrices and weights as they are.
-  var network: Network { average.network }
+  var network: Network {
+    get { average.network }
+    set { average.network = newValue }
+  }
 
   /// The mean of permuted members, with the units' weights as learned.
-  func average(of permuted: [Network]) -> Network { average.average(of: permuted) }
+  func average(of permuted: [Network]) throws -> Network { try average.average(of: permuted) }
 
   /// τ of every matrix.
   var temperature: Float {
@@ -69,25 +63,25 @@ struct PermutationLearner {
   }
 
   /// Draws the members' shares from a symmetric Dirichlet distribution, for the next step.
-  mutating func drawShares(concentration: Float, from random: inout RandomStream) {
+  mutating func drawShares(concentration: Float, from random: inout RandomStream) throws {
     average.shares = random.dirichlet(average.members.count, concentration: concentration)
-    average.merge(permutations)
+    try average.merge(permutations)
   }
 
   /// Gives every member the same share again.
-  mutating func shareEqually() {
+  mutating func shareEqually() throws {
     let equal = [Float](
       repeating: 1 / Float(average.members.count), count: average.members.count)
     guard average.shares != equal else { return }
     average.shares = equal
-    average.merge(permutations)
+    try average.merge(permutations)
   }
 
-  /// The matrices P[m − 1][l].
+  /// The matrices P[member − 1][group].
   var permutations: [[Matrix]] {
-    guard hiddenCount > 0 else { return Array(repeating: [], count: average.members.count - 1) }
-    return stride(from: 0, to: learned.count, by: hiddenCount).map { start in
-      learned[start..<start + hiddenCount].map(\.soft.matrix)
+    guard groupCount > 0 else { return Array(repeating: [], count: average.members.count - 1) }
+    return stride(from: 0, to: learned.count, by: groupCount).map { start in
+      learned[start..<start + groupCount].map(\.soft.matrix)
     }
   }
 
@@ -97,18 +91,10 @@ struct PermutationLearner {
     return learned.reduce(0) { $0 + $1.sharpness } / Double(learned.count)
   }
 
-  /// The gradient of the last batch's loss with respect to each X, in the order of ``permutations``.
-  private(set) var logitGradients: [Matrix] = []
-
-  /// Runs the merged network on a batch and moves every X, and the units' weights, one step of Adam.
-  ///
-  /// - Parameters:
-  ///   - batch: what is learned from.
-  ///   - factor: of the settings' learning rates, at this step.
-  /// - Returns: the batch's loss before the step.
-  mutating func step(_ batch: Batch, factor: Float) -> LossValue {
-    let value = computeGradients(batch)
-    let gradients = logitGradients
+  /// Moves every X, and the units' weights, one step of Adam.
+  mutating func move(against gradient: [Float], factor: Float, with team: any Team) throws {
+    try average.pullBack(gradient)
+    let gradients = logitGradients(from: gradient)
     let learningRate = settings.learningRate * factor
     updateEach { index, matrix in
       matrix.move(against: gradients[index], learningRate: learningRate)
@@ -116,31 +102,19 @@ struct PermutationLearner {
     if let rate = settings.unitLearningRate {
       average.stepUnitWeights(learningRate: rate * factor)
     }
-    average.merge(permutations)
-    return value
+    try average.merge(permutations)
   }
 
-  /// The loss of the merged network on a batch, and its gradient with respect to every X.
-  mutating func computeGradients(_ batch: Batch) -> LossValue {
-    let network = average.network
-    network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-    let value = loss.evaluate(batch, workspace: &workspace)
-    network.backward(
-      batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
-    average.pullBack(gradient)
+  /// The gradient of the loss with respect to every X, in the order of ``permutations``, from that with respect to the
+  /// merged network's parameters.
+  func logitGradients(from gradient: [Float]) -> [Matrix] {
     let permutations = permutations
     let matrixGradients = (1..<average.members.count).flatMap {
       average.gradients(member: $0, permutations: permutations, from: gradient)
     }
-    let results = Mutex(matrixGradients)
-    let (learned, tolerance) = (learned, solverTolerance)
-    concurrently(learned.count, threads: threads) { index in
-      let gradient = learned[index].soft.logitGradient(
-        of: matrixGradients[index], tolerance: tolerance)
-      results.withLock { $0[index] = gradient }
+    return concurrentMap(learned.count, threads: threads) { index in
+      learned[index].soft.logitGradient(of: matrixGradients[index], tolerance: solverTolerance)
     }
-    logitGradients = results.withLock { $0 }
-    return value
   }
 
   /// Changes each matrix, several at a time; each is changed by one thread, so bits do not vary.
@@ -151,6 +125,36 @@ struct PermutationLearner {
       nonisolated(unsafe) let learned = learned
       concurrently(learned.count, threads: threads) { body($0, &learned[$0]) }
     }
+  }
+
+  var state: [LearnerState.Array] {
+    let matrices = learned.enumerated().flatMap { index, matrix in
+      [
+        LearnerState.Array("logits.\(index)", matrix.soft.logits.elements),
+        .init("u.\(index)", matrix.soft.u), .init("v.\(index)", matrix.soft.v),
+        .init("first.\(index)", matrix.optimizer.first),
+        .init("second.\(index)", matrix.optimizer.second),
+      ]
+    }
+    let steps = Float(learned.first?.optimizer.steps ?? 0)
+    return matrices + [.init("matrix steps", [steps]), .init("temperature", [temperature])]
+      + (average.unitWeights?.state ?? [])
+  }
+
+  mutating func restore(_ state: LearnerState) throws(LearnerStateError) {
+    let temperature = try state.array("temperature", count: 1)[0]
+    let steps = Int(try state.array("matrix steps", count: 1)[0])
+    for index in learned.indices {
+      let n = learned[index].soft.count
+      learned[index].soft.settings.temperature = temperature
+      learned[index].soft.restore(
+        logits: try state.array("logits.\(index)", count: n * n),
+        u: try state.array("u.\(index)", count: n), v: try state.array("v.\(index)", count: n))
+      learned[index].optimizer.restore(
+        first: try state.array("first.\(index)", count: n * n),
+        second: try state.array("second.\(index)", count: n * n), steps: steps)
+    }
+    try average.restore(state, permutations)
   }
 }
 

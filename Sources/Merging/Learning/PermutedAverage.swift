@@ -1,14 +1,15 @@
 import Networks
+import Tensors
 
 /// The mean of members whose hidden units are mixed by matrices, and its derivative.
 ///
-/// W̄_l = Σ_m w_m P_{m,l} W_{m,l} P_{m,l−1}ᵀ and b̄_l = Σ_m w_m P_{m,l} b_{m,l}, with shares w_m = 1/M unless
-/// others are set, or with learned weights of each unit (``UnitWeights``). Member 0 and the output layer keep the
-/// identity. The weights are merged first and one network is run, so a step costs two products a layer and
+/// Each group of units g of member m has a matrix P_{m,g}. A tensor whose rows are units of g and whose columns are units of
+/// h becomes Σ_m w_m P_{m,g} W_m P_{m,h}ᵀ, one with rows alone Σ_m w_m P_{m,g} b_m, with shares w_m = 1/M unless
+/// others are set, or with learned weights of each unit (`UnitWeights`). Member 0 and what no group numbers keep the
+/// identity. The weights are merged first and one network is run, so a step costs two products a tensor and
 /// member, whatever the batch.
 struct PermutedAverage {
   let members: [Network]
-  let layers: [DenseLayer]
   let parallelism: Parallelism
 
   /// Each member's share in the mean; they sum to one.
@@ -18,36 +19,54 @@ struct PermutedAverage {
   private(set) var unitWeights: UnitWeights?
 
   /// The merged network, as of the last ``merge(_:)``.
-  private(set) var network: Network
+  var network: Network
+
+  /// A tensor, and the groups that number its rows and its columns.
+  private struct Mixed {
+    let tensor: TensorLayout
+    let rows: Int?
+    let columns: Int?
+  }
+
+  private let tensors: [Mixed]
 
   /// With ``unitWeights``, the members' parameters as mixed; empty without.
   private var mixed: [[Float]] = []
 
-  /// W_{m,l} P_{m,l−1}ᵀ, [member][layer]; for the first layer W itself, so nothing is kept.
+  /// W_m P_{m,h}ᵀ, [member][tensor]; nil where no group numbers the columns, and W itself is meant.
   private var rightProducts: [[Matrix?]]
 
-  init(
-    _ members: [Network], architecture: Architecture, parallelism: Parallelism,
-    unitWeights: UnitWeights? = nil
-  ) {
+  private let team: ThreadTeam
+
+  init(_ members: [Network], threads: Int = 1, unitWeights: UnitWeights? = nil) {
     self.unitWeights = unitWeights
     if unitWeights != nil { mixed = members.map(\.parameters) }
     self.members = members
     shares = members.map { _ in 1 / Float(members.count) }
-    self.parallelism = parallelism
-    layers = architecture.layers
+    parallelism = .tiled(threads: threads)
+    team = ThreadTeam(threads: threads)
     network = members[0]
+    let graph = members[0].graph
+    let tensors = graph.tensors.map { tensor in
+      Mixed(
+        tensor: tensor, rows: graph.symmetry.group(of: tensor, axis: 0),
+        columns: tensor.shape.count == 2 ? graph.symmetry.group(of: tensor, axis: 1) : nil)
+    }
+    self.tensors = tensors
     rightProducts = members.map { _ in
-      architecture.layers.map {
-        $0.index == 0 ? nil : Matrix(rows: $0.outputs, columns: $0.inputs)
+      tensors.map { mixed in
+        mixed.columns.map { _ in
+          Matrix(rows: mixed.tensor.shape[0], columns: mixed.tensor.columns)
+        }
       }
     }
   }
 
   /// Recomputes the merged network.
   ///
-  /// - Parameter permutations: [member − 1][hidden layer].
-  mutating func merge(_ permutations: [[Matrix]]) {
+  /// - Parameter permutations: [member − 1][group].
+  /// - Throws: what sharing the units' weights throws; threads throw nothing.
+  mutating func merge(_ permutations: [[Matrix]]) throws {
     guard let unitWeights else {
       var sum: [Float] = []
       swap(&sum, &network.parameters)
@@ -65,16 +84,16 @@ struct PermutedAverage {
       add(number, mixedBy: permutations[number - 1], scale: 1, to: &block)
       swap(&block, &mixed[number])
     }
-    unitWeights.merge(mixed, factors: factors, into: &network.parameters)
+    try unitWeights.merge(mixed, factors: factors, into: &network.parameters, with: team)
   }
 
   /// The shares over equal ones, which the units' weights are multiplied by.
   private var factors: [Float] { shares.map { $0 * Float(members.count) } }
 
   /// Takes the merged network's gradient on to the units' weights.
-  mutating func pullBack(_ gradient: [Float]) {
+  mutating func pullBack(_ gradient: [Float]) throws {
     let factors = factors
-    unitWeights?.pullBack(gradient, mixed, factors: factors)
+    try unitWeights?.pullBack(gradient, mixed, factors: factors, with: team)
   }
 
   /// Moves the units' weights, if there are any; ``merge(_:)`` is to follow.
@@ -82,23 +101,24 @@ struct PermutedAverage {
     unitWeights?.step(learningRate: learningRate)
   }
 
-  /// The gradients with respect to the matrices of one member, [hidden layer], from the merged network's.
-  func gradients(member number: Int, permutations: [[Matrix]], from gradient: [Float]) -> [Matrix] {
-    // Without weights of its own, a member's gradient is the merged network's times its share.
-    let own = unitWeights?.memberGradient(number, from: gradient, factor: factors[number])
-    return permutations[number - 1].indices.map { index in
-      self.gradient(
-        member: number, layer: index, permutations: permutations, from: own ?? gradient,
-        scale: own == nil ? shares[number] : 1)
+  /// Goes on from units' weights that were saved, if there are any.
+  mutating func restore(
+    _ state: LearnerState, _ permutations: [[Matrix]]
+  ) throws(LearnerStateError) {
+    try unitWeights?.restore(state)
+    do {
+      try merge(permutations)
+    } catch {
+      throw LearnerStateError("the merge could not be computed: \(error)")
     }
   }
 
   /// The mean of members mixed by permutations, with the units' weights as learned.
-  func average(of permuted: [Network]) -> Network {
+  func average(of permuted: [Network]) throws -> Network {
     var result = network
     if let unitWeights {
-      unitWeights.merge(
-        permuted.map(\.parameters), factors: factors, into: &result.parameters)
+      try unitWeights.merge(
+        permuted.map(\.parameters), factors: factors, into: &result.parameters, with: team)
     } else {
       result.parameters = mean(of: permuted.map(\.parameters))
     }
@@ -111,86 +131,109 @@ struct PermutedAverage {
   ) {
     let parallelism = parallelism
     let member = members[number]
-    for layer in layers {
-      if layer.index > 0 {
-        member.withWeights(layer) { w in
-          own[layer.index - 1].withView { p in
-            rightProducts[number][layer.index]?.withMutableView {
+    for (index, mixed) in tensors.enumerated() {
+      let (tensor, rows) = (mixed.tensor, mixed.tensor.shape[0])
+      if let columns = mixed.columns {
+        member.withElements(of: tensor) { w in
+          own[columns].withView { p in
+            rightProducts[number][index]?.withMutableView {
               multiply(w, p.transposed, into: $0, parallelism: parallelism)
             }
           }
         }
       }
-      let isHidden = layer.index < own.count
-      withRightProduct(number, layer) { right in
+      if tensor.shape.count == 1 {
+        // A vector by a vector's product.
+        var bias = Array(member.parameters[tensor.range])
+        if let group = mixed.rows {
+          let unmixed = bias
+          own[group].withView { multiply($0, unmixed, into: &bias) }
+        }
+        for (i, value) in zip(tensor.range, bias) { sum[i] += share * value }
+        continue
+      }
+      withRightProduct(number, index) { right in
         sum.withUnsafeMutableBufferPointer { all in
-          let target = UnsafeMutableBufferPointer(rebasing: all[layer.weights])
-          guard isHidden else { return right.accumulate(into: target, scale: share) }
-          own[layer.index].withView {
+          let target = UnsafeMutableBufferPointer(rebasing: all[tensor.range])
+          guard let group = mixed.rows else {
+            return right.accumulate(into: target, scale: share)
+          }
+          own[group].withView {
             multiply(
-              $0, right,
-              into: MutableMatrixView(target, rows: layer.outputs, columns: layer.inputs),
+              $0, right, into: MutableMatrixView(target, rows: rows, columns: tensor.columns),
               scale: share, keep: 1, parallelism: parallelism)
           }
         }
       }
-      var bias = member.biases(layer)
-      if isHidden {
-        let unmixed = bias
-        own[layer.index].withView { multiply($0, unmixed, into: &bias) }
-      }
-      for (i, value) in zip(layer.biases, bias) { sum[i] += share * value }
+    }
+  }
+
+  /// The gradients with respect to the matrices of one member, [group], from the merged network's.
+  func gradients(member number: Int, permutations: [[Matrix]], from gradient: [Float]) -> [Matrix] {
+    // Without weights of its own, a member's gradient is the merged network's times its share.
+    let own = unitWeights?.memberGradient(number, from: gradient, factor: factors[number])
+    return permutations[number - 1].indices.map { group in
+      self.gradient(
+        member: number, group: group, permutations: permutations, from: own ?? gradient,
+        scale: own == nil ? shares[number] : 1)
     }
   }
 
   /// The gradient of the loss with respect to one matrix, from that with respect to the member as mixed, ∂W.
   ///
-  /// ∂L/∂P_{m,l} = s (∂W_l (W_{m,l} P_{m,l−1}ᵀ)ᵀ + ∂b_l b_{m,l}ᵀ + ∂W_{l+1}ᵀ P_{m,l+1} W_{m,l+1}).
+  /// A tensor whose rows are the group's gives s ∂W (W P_hᵀ)ᵀ, or s ∂b bᵀ; one whose columns are gives s ∂Wᵀ P_g W.
   ///
   /// - Parameters:
   ///   - number: the member, from 1.
-  ///   - index: the hidden layer.
+  ///   - group: whose matrix.
   ///   - permutations: as last merged.
   ///   - gradient: ∂W and ∂b, laid out as the parameters.
   ///   - share: s; the member's share if the gradient is the merged network's own.
-  /// - Returns: ∂L/∂P_{m,l}, n × n.
+  /// - Returns: ∂L/∂P, n × n.
   func gradient(
-    member number: Int, layer index: Int, permutations: [[Matrix]], from gradient: [Float],
+    member number: Int, group: Int, permutations: [[Matrix]], from gradient: [Float],
     scale share: Float
   ) -> Matrix {
     let member = members[number]
-    let (layer, next) = (layers[index], layers[index + 1])
-    var result = Matrix(rows: layer.outputs, columns: layer.outputs)
+    let units = member.graph.symmetry.groups[group].count
+    var result = Matrix(rows: units, columns: units)
     gradient.withUnsafeBufferPointer { gradient in
-      func view(_ layer: DenseLayer) -> MatrixView {
+      func view(_ tensor: TensorLayout) -> MatrixView {
         MatrixView(
-          UnsafeBufferPointer(rebasing: gradient[layer.weights]), rows: layer.outputs,
-          columns: layer.inputs)
+          UnsafeBufferPointer(rebasing: gradient[tensor.range]), rows: tensor.shape[0],
+          columns: tensor.columns)
       }
       result.withMutableView { result in
-        let bias = Matrix(rows: 1, columns: layer.outputs, elements: member.biases(layer))
-        let biasGradient = MatrixView(
-          UnsafeBufferPointer(rebasing: gradient[layer.biases]), rows: layer.outputs, columns: 1)
-        bias.withView { multiply(biasGradient, $0, into: result, scale: share) }
-        withRightProduct(number, layer) { right in
-          multiply(
-            view(layer), right.transposed, into: result, scale: share, keep: 1,
-            parallelism: parallelism)
+        // Vectors first; their products write where others add.
+        for mixed in tensors where mixed.tensor.shape.count == 1 && mixed.rows == group {
+          member.withElements(of: mixed.tensor) {
+            multiply(view(mixed.tensor), $0.transposed, into: result, scale: share, keep: 1)
+          }
         }
-        member.withWeights(next) { w in
-          guard index + 1 < permutations[number - 1].count else {
-            return multiply(
-              view(next).transposed, w, into: result, scale: share, keep: 1,
-              parallelism: parallelism)
+        for (index, mixed) in tensors.enumerated() where mixed.tensor.shape.count > 1 {
+          if mixed.rows == group {
+            withRightProduct(number, index) { right in
+              multiply(
+                view(mixed.tensor), right.transposed, into: result, scale: share, keep: 1,
+                parallelism: parallelism)
+            }
           }
-          var left = Matrix(rows: next.outputs, columns: next.inputs)
-          permutations[number - 1][index + 1].withView { p in
-            left.withMutableView { multiply(p, w, into: $0, parallelism: parallelism) }
-          }
-          left.withView {
-            multiply(
-              view(next).transposed, $0, into: result, scale: share, keep: 1,
-              parallelism: parallelism)
+          guard mixed.columns == group else { continue }
+          member.withElements(of: mixed.tensor) { w in
+            guard let rows = mixed.rows else {
+              return multiply(
+                view(mixed.tensor).transposed, w, into: result, scale: share, keep: 1,
+                parallelism: parallelism)
+            }
+            var left = Matrix(rows: mixed.tensor.shape[0], columns: mixed.tensor.columns)
+            permutations[number - 1][rows].withView { p in
+              left.withMutableView { multiply(p, w, into: $0, parallelism: parallelism) }
+            }
+            left.withView {
+              multiply(
+                view(mixed.tensor).transposed, $0, into: result, scale: share, keep: 1,
+                parallelism: parallelism)
+            }
           }
         }
       }
@@ -198,27 +241,25 @@ struct PermutedAverage {
     return result
   }
 
-  private func withRightProduct(
-    _ number: Int, _ layer: DenseLayer, _ body: (MatrixView) -> Void
-  ) {
-    if let product = rightProducts[number][layer.index] {
+  private func withRightProduct(_ number: Int, _ index: Int, _ body: (MatrixView) -> Void) {
+    if let product = rightProducts[number][index] {
       product.withView(body)
     } else {
-      members[number].withWeights(layer, body)
+      members[number].withElements(of: tensors[index].tensor, body)
     }
   }
 }
 
 extension Network {
-  /// Lends a layer's weights to a closure without a copy.
-  fileprivate func withWeights<Result>(
-    _ layer: DenseLayer, _ body: (MatrixView) throws -> Result
+  /// Lends a tensor's elements as rows of its first axis, without a copy.
+  fileprivate func withElements<Result>(
+    of tensor: TensorLayout, _ body: (MatrixView) throws -> Result
   ) rethrows -> Result {
     try parameters.withUnsafeBufferPointer {
       try body(
         MatrixView(
-          UnsafeBufferPointer(rebasing: $0[layer.weights]), rows: layer.outputs,
-          columns: layer.inputs))
+          UnsafeBufferPointer(rebasing: $0[tensor.range]), rows: tensor.shape[0],
+          columns: tensor.columns))
     }
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
-import Networks
 import RealModule
+import Tensors
 
 /// How logits become a doubly stochastic matrix.
 public struct SinkhornSettings: Codable, Equatable, Sendable {
@@ -51,8 +51,9 @@ public struct SoftPermutation: Sendable {
   private var kernel: Matrix
   /// ε as each row of ``kernel`` has it.
   private var scaledEpsilon: [Float]
-  private var u: [Float]
-  private var v: [Float]
+  /// The factors of rows and of columns, which the next ``normalize()`` starts from.
+  private(set) var u: [Float]
+  private(set) var v: [Float]
 
   /// The matrix of some logits, normalised.
   public init(logits: Matrix, settings: SinkhornSettings) {
@@ -69,6 +70,15 @@ public struct SoftPermutation: Sendable {
   }
 
   public var count: Int { logits.rows }
+
+  /// Goes on from logits and factors that were saved, to the same bits.
+  mutating func restore(logits: [Float], u: [Float], v: [Float]) {
+    precondition(logits.count == count * count && u.count == count && v.count == count)
+    self.logits.elements = logits
+    (self.u, self.v) = (u, v)
+    exponentiate()
+    scale(&matrix.elements, kernel.elements, rows: u, columns: v)
+  }
 
   /// Recomputes ``matrix`` from ``logits``.
   public mutating func normalize() {

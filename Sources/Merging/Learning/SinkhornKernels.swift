@@ -1,5 +1,5 @@
-import Networks
 import RealModule
+import Tensors
 
 /// out ← Σ_i weight(i, A_i · x) A_i over the rows A_i, in one sweep over the matrix.
 ///

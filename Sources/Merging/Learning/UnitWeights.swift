@@ -1,61 +1,98 @@
 import Networks
 import RealModule
+import Tensors
 
 /// A mean of members in which every unit of the merged network has its own weights of the members' units, learned.
 ///
-/// W̄_l[i, j] = Σ_m a_{m,l}[i] c_{m,l−1}[j] W_{m,l}[i, j] and b̄_l[i] = Σ_m a_{m,l}[i] b_{m,l}[i] + t_l[i], for members lined
-/// up already. It starts as the plain mean: a = 1/M, c = 1, t = 0. Where the members' units agree only in part, averaging
-/// takes from a unit's variance and gives a compromise between its members; a can give the variance back, as REPAIR does from
-/// statistics (Jordan et al. 2023), or lean towards the member whose unit serves best. M (n_l + n_{l−1}) + n_l numbers
-/// are learned for a layer, against n_l n_{l−1} parameters.
+/// For a layer with weights W and biases b, of members lined up already:
+///
+///     W̄[i, j] = Σ_m a_m[i] c_m[j] W_m[i, j],   b̄[i] = Σ_m a_m[i] b_m[i] + t[i]
+///
+/// with a for the layer's own units and c for the units it reads, where those are hidden; each layer has its own. It
+/// starts as the plain mean: a = 1/M, c = 1, t = 0. Where the members' units agree only in part, averaging takes from a
+/// unit's variance and gives a compromise between its members; a can give the variance back, as REPAIR does from statistics
+/// (Jordan et al. 2023), or lean towards the member whose unit serves best. M (n + n') + n numbers are learned for a
+/// layer of n units that reads n', against n n' parameters.
+///
+/// A team shares the work by rows of layers, in parts that the shapes alone decide.
 struct UnitWeights: Sendable {
-  private let layers: [DenseLayer]
-  private let memberCount: Int
-  private let threads: Int
+  /// A layer with parameters, and where its numbers lie among ``values``.
+  private struct Rows: Sendable {
+    let count: Int
+    let weights: [TensorLayout]
+    let biases: [TensorLayout]
+    /// Where a of member 0 starts, and how far member 1's is from it.
+    let a: Int
+    /// The same of c, and how many there are; nil where the layer reads no hidden units.
+    let c: (start: Int, count: Int)?
+    let t: Int
+  }
 
-  /// a of all members, c of all members, and t; see ``a(_:)`` and the like for where.
+  /// Some rows of a layer, the share of one worker.
+  private struct Part: Sendable {
+    let layer: Int
+    let rows: Range<Int>
+  }
+
+  private let layers: [Rows]
+  private let parts: [Part]
+  private let memberCount: Int
+  /// How many a, and how many c, a member has.
+  private let (aStride, cStride): (Int, Int)
+
+  /// a of all members, c of all members, and t.
   private(set) var values: [Float]
   private(set) var gradient: [Float]
   private var optimizer: Adam
-  private let outputs: Int
-  private let inputs: Int
 
-  init(_ architecture: Architecture, members: Int, threads: Int) {
-    layers = architecture.layers
+  /// The most numbers of a member that a part has: so few that the parts of a layer share out evenly.
+  private static let partSize = 16_000
+
+  init(_ graph: Graph, members: Int) {
     memberCount = members
-    self.threads = threads
-    outputs = layers.reduce(0) { $0 + $1.outputs }
-    inputs = layers.dropFirst().reduce(0) { $0 + $1.inputs }
+    let nodes = graph.nodes.indices.filter { !graph.tensors(of: $0).isEmpty }
+    let rows = nodes.map { graph.tensors(of: $0).map { $0.shape[0] }.max() ?? 0 }
+    let inputs = nodes.map { node -> Int? in
+      guard let weight = graph.weight(of: node), weight.shape.count > 1,
+        graph.symmetry.group(of: weight, axis: 1) != nil
+      else { return nil }
+      return weight.shape[1]
+    }
+    let (aTotal, cTotal) = (rows.reduce(0, +), inputs.reduce(0) { $0 + ($1 ?? 0) })
+    (aStride, cStride) = (aTotal, cTotal)
+    var (a, c) = (0, members * aTotal)
+    layers = nodes.enumerated().map { place, node in
+      defer {
+        a += rows[place]
+        c += inputs[place] ?? 0
+      }
+      let tensors = graph.tensors(of: node)
+      return Rows(
+        count: rows[place], weights: tensors.filter { $0.role != .bias },
+        biases: tensors.filter { $0.role == .bias }, a: a,
+        c: inputs[place].map { (c, $0) }, t: members * (aTotal + cTotal) + a)
+    }
+    parts = layers.enumerated().flatMap { index, layer in
+      let size = layer.weights.reduce(0) { $0 + $1.range.count }
+      let count = min(layer.count, max(1, (size + Self.partSize - 1) / Self.partSize))
+      return (0..<count).map {
+        Part(layer: index, rows: $0 * layer.count / count..<($0 + 1) * layer.count / count)
+      }
+    }
     values =
-      Array(repeating: 1 / Float(members), count: members * outputs)
-      + Array(repeating: 1, count: members * inputs) + Array(repeating: 0, count: outputs)
+      Array(repeating: 1 / Float(members), count: members * aTotal)
+      + Array(repeating: 1, count: members * cTotal) + Array(repeating: 0, count: aTotal)
     gradient = Array(repeating: 0, count: values.count)
     optimizer = Adam(count: values.count)
   }
 
-  /// Where a of a member and a layer lies.
-  private func rowWeights(_ member: Int, _ layer: DenseLayer) -> Range<Int> {
-    let start = member * outputs + unitsBefore(layer)
-    return start..<start + layer.outputs
+  private func a(_ layer: Rows, _ member: Int) -> Int { layer.a + member * aStride }
+
+  private func c(_ layer: Rows, _ member: Int) -> Range<Int>? {
+    layer.c.map { $0.start + member * cStride..<$0.start + member * cStride + $0.count }
   }
 
-  /// Where c of a member and a layer's inputs lies; nil for the first layer, whose inputs are the data.
-  private func columnWeights(_ member: Int, _ layer: DenseLayer) -> Range<Int>? {
-    guard layer.index > 0 else { return nil }
-    let before = layers[1..<layer.index].reduce(0) { $0 + $1.inputs }
-    let start = memberCount * outputs + member * inputs + before
-    return start..<start + layer.inputs
-  }
-
-  /// Where t of a layer lies.
-  private func shifts(_ layer: DenseLayer) -> Range<Int> {
-    let start = memberCount * (outputs + inputs) + unitsBefore(layer)
-    return start..<start + layer.outputs
-  }
-
-  private func unitsBefore(_ layer: DenseLayer) -> Int {
-    layers[..<layer.index].reduce(0) { $0 + $1.outputs }
-  }
+  // MARK: - The mean
 
   /// The weighted mean.
   ///
@@ -63,31 +100,64 @@ struct UnitWeights: Sendable {
   ///   - members: the parameters of each, lined up.
   ///   - factors: of each member's weights.
   ///   - mean: overwritten; laid out as the members.
-  func merge(_ members: [[Float]], factors: [Float], into mean: inout [Float]) {
+  ///   - team: who shares the rows.
+  /// - Throws: what the team's messages throw.
+  func merge(
+    _ members: [[Float]], factors: [Float], into mean: inout [Float], with team: any Team
+  ) throws {
+    let merged = try team.map(parts.count, phase: "share means") {
+      merge(parts[$0], members, factors)
+    }
     mean.withUnsafeMutableBufferPointer { mean in
-      // Each row is written by one thread.
-      nonisolated(unsafe) let mean = mean
-      for layer in layers {
-        let parts = min(8 * threads, layer.outputs)
-        concurrently(parts, threads: threads) { index in
-          for row in index * layer.outputs / parts..<(index + 1) * layer.outputs / parts {
-            let place = layer.weights.lowerBound + row * layer.inputs
-            let target = UnsafeMutableBufferPointer(rebasing: mean[place..<place + layer.inputs])
-            target.update(repeating: 0)
-            var bias = values[shifts(layer).lowerBound + row]
-            for (member, parameters) in members.enumerated() {
-              let a = values[rowWeights(member, layer).lowerBound + row] * factors[member]
-              bias += a * parameters[layer.biases.lowerBound + row]
-              parameters.withUnsafeBufferPointer { parameters in
-                let source = UnsafeBufferPointer(
-                  rebasing: parameters[place..<place + layer.inputs])
-                addRow(source, scale: a, columns: columnWeights(member, layer), to: target)
-              }
-            }
-            mean[layer.biases.lowerBound + row] = bias
+      for (part, values) in zip(parts, merged) {
+        var start = 0
+        for tensor in layers[part.layer].weights + layers[part.layer].biases {
+          let range = tensor.range(ofRows: part.rows)
+          values.withUnsafeBufferPointer { values in
+            _ = UnsafeMutableBufferPointer(rebasing: mean[range])
+              .update(fromContentsOf: values[start..<start + range.count])
           }
+          start += range.count
         }
       }
+    }
+  }
+
+  /// The mean's rows of a part, tensor by tensor.
+  private func merge(_ part: Part, _ members: [[Float]], _ factors: [Float]) -> [Float] {
+    let layer = layers[part.layer]
+    let count = (layer.weights + layer.biases).reduce(0) { $0 + $1.range(ofRows: part.rows).count }
+    return [Float](unsafeUninitializedCapacity: count) { out, initialized in
+      out.update(repeating: 0)
+      var start = 0
+      for tensor in layer.weights {
+        let columns = tensor.columns
+        for row in part.rows {
+          let target = UnsafeMutableBufferPointer(rebasing: out[start..<start + columns])
+          let place = tensor.range.lowerBound + row * columns
+          for (member, parameters) in members.enumerated() {
+            let scale = values[a(layer, member) + row] * factors[member]
+            parameters.withUnsafeBufferPointer { parameters in
+              addRow(
+                UnsafeBufferPointer(rebasing: parameters[place..<place + columns]), scale: scale,
+                columns: c(layer, member), to: target)
+            }
+          }
+          start += columns
+        }
+      }
+      for tensor in layer.biases {
+        for row in part.rows {
+          var bias = values[layer.t + row]
+          for (member, parameters) in members.enumerated() {
+            let scale = values[a(layer, member) + row] * factors[member]
+            bias += scale * parameters[tensor.range.lowerBound + row]
+          }
+          out[start] = bias
+          start += 1
+        }
+      }
+      initialized = count
     }
   }
 
@@ -106,51 +176,88 @@ struct UnitWeights: Sendable {
     }
   }
 
+  // MARK: - The gradient
+
   /// Takes the gradient with respect to the mean, and keeps that with respect to a, c and t.
   ///
-  /// ∂a_m[i] = Σ_j ∂W̄[i, j] c_m[j] W_m[i, j] + ∂b̄[i] b_m[i], ∂c_m[j] = Σ_i ∂W̄[i, j] a_m[i] W_m[i, j], ∂t[i] = ∂b̄[i].
+  /// ∂a_m[i] = Σ_j ∂W̄[i, j] c_m[j] W_m[i, j] + ∂b̄[i] b_m[i], ∂c_m[j] = Σ_i ∂W̄[i, j] a_m[i] W_m[i, j], ∂t[i] = ∂b̄[i]
   ///
   /// - Parameters:
   ///   - mean: ∂W̄ and ∂b̄, laid out as the members.
   ///   - members: as last merged.
   ///   - factors: as last merged.
-  mutating func pullBack(_ mean: [Float], _ members: [[Float]], factors: [Float]) {
-    gradient = gradient(from: mean, members, factors: factors)
-  }
-
-  private func gradient(from mean: [Float], _ members: [[Float]], factors: [Float]) -> [Float] {
-    var own = gradient
-    own.withUnsafeMutableBufferPointer { own in
-      // Each member's places are written by one thread.
-      nonisolated(unsafe) let own = own
-      concurrently(members.count, threads: threads) { member in
-        for layer in layers {
-          let rows = rowWeights(member, layer)
-          let columns = columnWeights(member, layer)
-          if let columns { own[columns].update(repeating: 0) }
-          for row in 0..<layer.outputs {
-            let place = layer.weights.lowerBound + row * layer.inputs
-            let range = place..<place + layer.inputs
-            let bias = layer.biases.lowerBound + row
-            let sum = mean.withUnsafeBufferPointer { mean in
-              members[member].withUnsafeBufferPointer { parameters in
-                pullBackRow(
-                  UnsafeBufferPointer(rebasing: mean[range]),
-                  UnsafeBufferPointer(rebasing: parameters[range]),
-                  scale: values[rows.lowerBound + row] * factors[member], columns: columns,
-                  columnGradient: columns.map { UnsafeMutableBufferPointer(rebasing: own[$0]) })
-              }
-            }
-            own[rows.lowerBound + row] =
-              factors[member] * (sum + mean[bias] * members[member][bias])
+  ///   - team: who shares the rows; what rows add to ∂c is added in the order of the parts.
+  /// - Throws: what the team's messages throw.
+  mutating func pullBack(
+    _ mean: [Float], _ members: [[Float]], factors: [Float], with team: any Team
+  ) throws {
+    let found = try team.map(parts.count, phase: "share gradients of unit weights") {
+      [self] in pullBack(parts[$0], mean, members, factors)
+    }
+    gradient.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+    for (part, own) in zip(parts, found) {
+      let layer = layers[part.layer]
+      var start = 0
+      for member in 0..<memberCount {
+        for row in part.rows {
+          gradient[a(layer, member) + row] = own[start]
+          start += 1
+        }
+        if let columns = c(layer, member) {
+          for j in columns {
+            gradient[j] += own[start]
+            start += 1
           }
         }
       }
-      for layer in layers {
-        for (place, bias) in zip(shifts(layer), layer.biases) { own[place] = mean[bias] }
+      for tensor in layer.biases {
+        for row in part.rows { gradient[layer.t + row] = mean[tensor.range.lowerBound + row] }
       }
     }
-    return own
+  }
+
+  /// Of each member in turn, ∂a of a part's rows and what they add to ∂c.
+  private func pullBack(
+    _ part: Part, _ mean: [Float], _ members: [[Float]], _ factors: [Float]
+  ) -> [Float] {
+    let layer = layers[part.layer]
+    let columnCount = layer.c?.count ?? 0
+    let each = part.rows.count + columnCount
+    var result = [Float](repeating: 0, count: memberCount * each)
+    result.withUnsafeMutableBufferPointer { result in
+      for (member, parameters) in members.enumerated() {
+        let start = member * each
+        let columnGradient =
+          layer.c == nil
+          ? nil
+          : UnsafeMutableBufferPointer(
+            rebasing: result[start + part.rows.count..<start + each])
+        for (place, row) in part.rows.enumerated() {
+          let scale = values[a(layer, member) + row] * factors[member]
+          var sum: Float = 0
+          for tensor in layer.weights {
+            let columns = tensor.columns
+            let range =
+              tensor.range.lowerBound + row * columns..<tensor.range.lowerBound
+              + (row + 1) * columns
+            sum += mean.withUnsafeBufferPointer { mean in
+              parameters.withUnsafeBufferPointer { parameters in
+                pullBackRow(
+                  UnsafeBufferPointer(rebasing: mean[range]),
+                  UnsafeBufferPointer(rebasing: parameters[range]), scale: scale,
+                  columns: c(layer, member), columnGradient: columnGradient)
+              }
+            }
+          }
+          for tensor in layer.biases {
+            let bias = tensor.range.lowerBound + row
+            sum += mean[bias] * parameters[bias]
+          }
+          result[start + place] = factors[member] * sum
+        }
+      }
+    }
+    return result
   }
 
   /// Σ_j g[j] c[j] w[j]; adds scale · g ∘ w to the gradient of c.
@@ -186,15 +293,18 @@ struct UnitWeights: Sendable {
     result.withUnsafeMutableBufferPointer { result in
       mean.withUnsafeBufferPointer { mean in
         for layer in layers {
-          for row in 0..<layer.outputs {
-            let a = values[rowWeights(member, layer).lowerBound + row] * factor
-            let place = layer.weights.lowerBound + row * layer.inputs
-            let range = place..<place + layer.inputs
-            addRow(
-              UnsafeBufferPointer(rebasing: mean[range]), scale: a,
-              columns: columnWeights(member, layer),
-              to: UnsafeMutableBufferPointer(rebasing: result[range]))
-            result[layer.biases.lowerBound + row] = a * mean[layer.biases.lowerBound + row]
+          for row in 0..<layer.count {
+            let a = values[a(layer, member) + row] * factor
+            for tensor in layer.weights {
+              let range = tensor.range(ofRows: row..<row + 1)
+              addRow(
+                UnsafeBufferPointer(rebasing: mean[range]), scale: a, columns: c(layer, member),
+                to: UnsafeMutableBufferPointer(rebasing: result[range]))
+            }
+            for tensor in layer.biases {
+              let bias = tensor.range.lowerBound + row
+              result[bias] = a * mean[bias]
+            }
           }
         }
       }
@@ -210,5 +320,29 @@ struct UnitWeights: Sendable {
   /// Moves a, c and t one step of Adam.
   mutating func step(learningRate: Float) {
     optimizer.step(&values, gradient: gradient, learningRate: learningRate)
+  }
+
+  /// What the steps to come depend on.
+  var state: [LearnerState.Array] {
+    [
+      .init("unit weights", values), .init("unit first", optimizer.first),
+      .init("unit second", optimizer.second), .init("unit steps", [Float(optimizer.steps)]),
+    ]
+  }
+
+  mutating func restore(_ state: LearnerState) throws(LearnerStateError) {
+    let own = try state.array("unit weights", count: values.count)
+    optimizer.restore(
+      first: try state.array("unit first", count: values.count),
+      second: try state.array("unit second", count: values.count),
+      steps: Int(try state.array("unit steps", count: 1)[0]))
+    values = own
+  }
+}
+
+extension TensorLayout {
+  /// Where some rows of the first axis lie in the block.
+  func range(ofRows rows: Range<Int>) -> Range<Int> {
+    range.lowerBound + rows.lowerBound * columns..<range.lowerBound + rows.upperBound * columns
   }
 }

@@ -1,32 +1,46 @@
 import Networks
+import Tensors
 
-extension MergingMethod {
+extension MergeMethod {
   public static let unitWeights = weighted("unit-weights", .labels, "from the labels")
   public static let unitWeightsEnsemble = weighted(
-    "unit-weights-ensemble", .ensemble, "from the ensemble's predictions, without labels")
+    "unit-weights-ensemble", .ensemble,
+    "from the ensemble's predictions at temperature 3, without labels")
   public static let unitWeightsBoth = weighted(
     "unit-weights-both", .both, "from labels and predictions")
 
   private static func weighted(
     _ name: String, _ objective: MergeObjective, _ source: String
-  ) -> MergingMethod {
-    MergingMethod(
-      name: name,
-      summary: "a mean in which each unit has learned weights of the members, \(source)",
-      needsData: true
-    ) { WeightedAverage($0.unitWeights, objective: objective, name: name) }
+  ) -> MergeMethod {
+    MergeMethod(
+      name, "a mean in which each unit has learned weights of the members, \(source)",
+      needs: objective.needs, isShared: true,
+      settings: [
+        LearningSettings.epochs.declaration, WeightedAverage.learningRate.declaration,
+        LearningSettings.schedule.declaration,
+      ]
+    ) {
+      WeightedAverage(
+        LearningSettings(
+          epochs: $0[LearningSettings.epochs], learningRate: $0[WeightedAverage.learningRate],
+          schedule: $0[LearningSettings.schedule]),
+        objective: objective, name: name)
+    }
   }
 }
 
-/// How the weights of a weighted average are learned.
-public struct WeightedAverageSettings: Codable, Equatable, Sendable {
+/// How long a step learns, and how fast.
+public struct LearningSettings: Equatable, Sendable {
+  static let epochs = Setting("epochs", 5, in: 0...1_000_000, "passes over the training images")
+  static let schedule = Setting("schedule", LearningRateSchedule.cosine, "how the rates change")
+
   public var epochs: Int
 
-  /// Adam's base rate.
+  /// The optimiser's base rate.
   public var learningRate: Float
   public var schedule: LearningRateSchedule
 
-  /// Settings of the method.
+  /// Settings of a step that learns.
   public init(epochs: Int, learningRate: Float, schedule: LearningRateSchedule) {
     self.epochs = epochs
     self.learningRate = learningRate
@@ -36,51 +50,76 @@ public struct WeightedAverageSettings: Codable, Equatable, Sendable {
 
 /// Averages members as they are lined up, with weights of the members that each unit learns for itself.
 ///
-/// The members are permuted exactly and stay as they are; see ``UnitWeights`` for the mean. A step costs one forward and
-/// backward pass of one network, and a pass over each member's parameters.
-public struct WeightedAverage: Merger {
-  public let settings: WeightedAverageSettings
+/// The members are permuted exactly and stay as they are; see `UnitWeights` for the mean. A step costs one forward and
+/// backward pass of one network, and a pass over each member's parameters; a team shares both.
+public struct WeightedAverage: MergeStep {
+  static let learningRate = Setting.rate(
+    "learning-rate", 0.01, "Adam's base rate on each unit's weights of the members")
+
+  public let settings: LearningSettings
   public let objective: MergeObjective
 
   /// As the user called it.
   public let name: String
 
   /// The method with its settings.
-  public init(_ settings: WeightedAverageSettings, objective: MergeObjective, name: String) {
+  public init(_ settings: LearningSettings, objective: MergeObjective, name: String) {
     self.settings = settings
     self.objective = objective
     self.name = name
   }
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    let (batches, loss) = try objective.lesson(in: context, for: name)
-    let members = merge.alignedMembers.map(\.parameters)
-    var weights = UnitWeights(
-      merge.architecture, members: members.count, threads: context.threads)
-    var network = merge.network
-    let factors = [Float](repeating: 1, count: members.count)
-    weights.merge(members, factors: factors, into: &network.parameters)
-    var workspace = Workspace(
-      merge.architecture, capacity: min(batches.batchSize, batches.sampleCount),
-      threads: context.threads)
-    var gradient = [Float](repeating: 0, count: network.parameters.count)
-    var history = MergeHistory(name, rateOption: "--unit-learning-rate")
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
+    let (batches, loss) = try objective.lesson(with: resources, for: name)
+    var learner = Learner(
+      try UnitWeightedMean(
+        state.alignedMembers, learningRate: settings.learningRate, with: resources.team),
+      schedule: settings.schedule, steps: settings.epochs * batches.batchesPerEpoch,
+      batchSize: min(batches.batchSize, batches.sampleCount), threads: resources.threads)
+    var history = MergeHistory(name)
+    try learner.learn(
+      from: batches, minimizing: loss, with: resources.team, onStep: resources.onStep,
+      endEpoch: { epoch, averages, mean in
+        try history.append(
+          epoch, averages, mean.network, resources, rate: settings.learningRate)
+      })
+    state.replaceNetwork(by: learner.subject.network)
+    state.note(history.epochs)
+  }
+}
 
-    try learn(from: batches, epochs: settings.epochs, onStep: context.onStep) {
-      batch, step, total in
-      network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-      let value = loss.evaluate(batch, workspace: &workspace)
-      network.backward(
-        batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
-      weights.pullBack(gradient, members, factors: factors)
-      weights.step(
-        learningRate: settings.learningRate * settings.schedule.factor(step: step, of: total))
-      weights.merge(members, factors: factors, into: &network.parameters)
-      return value
-    } endEpoch: { epoch, averages in
-      try history.append(epoch, averages, network, context, rate: settings.learningRate)
-    }
-    merge.replaceNetwork(by: network)
-    merge.history = history.epochs
+/// The mean by learned unit weights, as something that learns.
+struct UnitWeightedMean: Learnable {
+  var network: Network
+  private let members: [[Float]]
+  private let factors: [Float]
+  private let learningRate: Float
+  private var weights: UnitWeights
+
+  init(_ members: [Network], learningRate: Float, with team: any Team) throws {
+    self.members = members.map(\.parameters)
+    self.learningRate = learningRate
+    factors = members.map { _ in 1 }
+    weights = UnitWeights(members[0].graph, members: members.count)
+    network = members[0]
+    network.buffers = mean(of: members.map(\.buffers))
+    try weights.merge(self.members, factors: factors, into: &network.parameters, with: team)
+  }
+
+  mutating func move(against gradient: [Float], factor: Float, with team: any Team) throws {
+    try weights.pullBack(gradient, members, factors: factors, with: team)
+    weights.step(learningRate: learningRate * factor)
+    try weights.merge(members, factors: factors, into: &network.parameters, with: team)
+  }
+
+  var state: [LearnerState.Array] {
+    [.init("parameters", network.parameters), .init("buffers", network.buffers)] + weights.state
+  }
+
+  mutating func restore(_ state: LearnerState) throws(LearnerStateError) {
+    let parameters = try state.array("parameters", count: network.parameters.count)
+    let buffers = try state.array("buffers", count: network.buffers.count)
+    try weights.restore(state)
+    (network.parameters, network.buffers) = (parameters, buffers)
   }
 }

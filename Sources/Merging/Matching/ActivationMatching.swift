@@ -1,32 +1,34 @@
 import Networks
+import Tensors
 
-extension MergingMethod {
-  public static let activationMatching = MergingMethod(
-    name: "activation-matching",
-    summary: "the mean after matching each member's units to member 0's by their activations",
-    needsData: true
+extension MergeMethod {
+  public static let activationMatching = MergeMethod(
+    "activation-matching",
+    "the mean after matching each member's units to member 0's by their activations",
+    needs: .trainingData, isShared: true
   ) { _ in ActivationMatching(.activations) }
 
-  public static let weightActivationMatching = MergingMethod(
-    name: "weight-activation-matching",
-    summary: "the mean after matching each member's units to member 0's by weights and activations",
-    needsData: true
+  public static let weightActivationMatching = MergeMethod(
+    "weight-activation-matching",
+    "the mean after matching each member's units to member 0's by weights and activations",
+    needs: .trainingData, isShared: true
   ) { _ in ActivationMatching(.weightsAndActivations) }
 }
 
 /// Matches every member's hidden units to the first's by how they respond to training samples (Li, Yosinski, Clune, Lipson &
 /// Hopcroft 2016), also together with their weights.
 ///
-/// With C_l[i, j] the correlation (Pearson's) of unit i of member 0's hidden layer l with unit j of member m's, after the ReLU
-/// and over all training samples, 0 if either unit never varies, and n the number of hidden units of all layers:
+/// With C_l[i, j] the correlation (Pearson's) of unit i of member 0's group l with unit j of member m's, over all training
+/// samples as the layers that mix these units read them (in a perceptron after the ReLU; the mean where several do), 0 if
+/// either unit never varies, and n the number of hidden units of all groups:
 ///
-/// - ``Evidence/activations`` maximises Σ_i C_l[i, π_l(i)] for each layer by itself, a linear assignment.
+/// - ``Evidence/activations`` maximises Σ_i C_l[i, π_l(i)] for each group by itself, a linear assignment.
 /// - ``Evidence/weightsAndActivations`` maximises cos(θ_0, π(θ_m)) + 1/n Σ_l Σ_i C_l[i, π_l(i)], the cosine of the angle
 ///   between all parameters and the mean correlation of matched pairs, by weight matching's coordinate ascent.
 ///
 /// Activations tell units apart where weights do not: members that started from the same initial weights still hold much
 /// of them, and weight matching leaves every unit where it is. Starts from how the members are lined up already.
-public struct ActivationMatching: Merger, Sendable {
+public struct ActivationMatching: MergeStep, Sendable {
   /// What a pair of units is judged by.
   public enum Evidence: Sendable {
     case activations
@@ -38,30 +40,36 @@ public struct ActivationMatching: Merger, Sendable {
   /// The method.
   public init(_ evidence: Evidence) { self.evidence = evidence }
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    let sums = try context.sums(
-      for: evidence == .activations ? "activation-matching" : "weight-activation-matching")
-    let aligned = merge.alignedMembers
-    var permutations = merge.permutations
-    let seed = context.seed
-    for group in Self.groups(of: aligned) {
-      let correlations = try sums.correlations(of: aligned[group], with: aligned[0])
-      let found = concurrentMap(group.count, threads: context.threads) { place in
-        match(
-          group.lowerBound + place, aligned[group.lowerBound + place], to: aligned[0],
-          by: correlations[place], seed: seed)
-      }
-      for (member, found) in zip(group, found) {
-        permutations[member] = zip(found, permutations[member]).map { $0.after($1) }
-      }
-      context.onStep(group.upperBound - 1, aligned.count - 1)
-    }
-    merge.align(by: permutations)
+  private var name: String {
+    evidence == .activations ? "activation-matching" : "weight-activation-matching"
   }
 
-  /// The members but the first, so many at a time that their correlations stay within some 8 MiB a layer and shard.
-  private static func groups(of members: [Network]) -> [Range<Int>] {
-    let width = members[0].architecture.hiddenWidths.max() ?? 1
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
+    let sums = try resources.sums(for: name)
+    let aligned = state.alignedMembers
+    let comparable = state.comparableMembers
+    var alignment = state.alignment
+    let seed = resources.seed
+    for some in Self.portions(of: aligned) {
+      let correlations = try sums.correlations(of: aligned[some], with: aligned[0], for: name)
+      let found = try resources.team.map(some.count, phase: "share assignments") { place in
+        let member = some.lowerBound + place
+        return try match(
+          member, comparable[member], to: comparable[0], by: correlations[place], seed: seed
+        ).flatMap(\.indices)
+      }
+      let alone = Alignment(flat: Array(found.joined()), members: some.count, state.graph.symmetry)
+      for (place, member) in some.enumerated() {
+        alignment[member] = alone[place].after(alignment[member])
+      }
+      resources.onStep(some.upperBound - 1, aligned.count - 1)
+    }
+    state.align(by: alignment)
+  }
+
+  /// The members but the first, so many at a time that their correlations stay within some 8 MiB a group and shard.
+  private static func portions(of members: [Network]) -> [Range<Int>] {
+    let width = members[0].graph.symmetry.groups.map(\.count).max() ?? 1
     let size = max(1, (1 << 20) / (width * width))
     return stride(from: 1, to: members.count, by: size).map {
       $0..<min($0 + size, members.count)
@@ -71,16 +79,16 @@ public struct ActivationMatching: Merger, Sendable {
   private func match(
     _ member: Int, _ network: Network, to reference: Network, by correlations: [Matrix],
     seed: UInt64
-  ) -> [Permutation] {
+  ) throws(MergeError) -> [Permutation] {
     guard evidence == .weightsAndActivations else { return correlations.map(maximumAssignment) }
     func norm(_ network: Network) -> Double {
       network.parameters.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
     }
     let norms = norm(network) * norm(reference)
-    let share = 1 / Float(network.architecture.hiddenWidths.reduce(0, +))
+    let share = 1 / Float(network.graph.symmetry.unitCount)
     var random = RandomStream(seed: seed, "weight activation matching", member)
-    return WeightMatcher(network.architecture).match(
-      network, to: reference, scale: norms > 0 ? Float(1 / norms) : 1,
+    return try WeightMatcher(network.graph).match(
+      network, to: reference, scale: norms > 0 ? Float(min(1 / norms, 1e38)) : 1,
       adding: correlations.map { correlation in
         var scaled = correlation
         scale(correlation.elements, by: share, into: &scaled.elements)
@@ -90,25 +98,39 @@ public struct ActivationMatching: Merger, Sendable {
 }
 
 extension SampleSums {
-  /// The correlations of a network's hidden units with a reference's, [network][hidden layer], the reference's by row.
+  /// The correlations of a network's hidden units with a reference's, [network][group], the reference's by row.
   fileprivate func correlations(
-    of networks: ArraySlice<Network>, with reference: Network
+    of networks: ArraySlice<Network>, with reference: Network, for method: String
   ) throws -> [[Matrix]] {
     var result: [[Matrix]] = networks.map { _ in [] }
-    for (layer, units) in reference.architecture.hiddenWidths.enumerated() {
-      let sums = try sum(
-        SampleStatistic(.activationProducts(layer: layer), of: [reference] + networks))
-      let moments = (0...networks.count).map {
-        UnitMoments(sums: sums[$0 * 2 * units..<($0 + 1) * 2 * units], sampleCount: sampleCount)
-      }
-      let products = moments.count * 2 * units
-      for place in result.indices {
-        let start = products + place * units * units
-        result[place].append(
-          correlation(
+    for group in reference.graph.symmetry.groups {
+      let units = group.count
+      var means = networks.map { _ in Matrix(rows: units, columns: units) }
+      let nodes = reference.graph.activations(of: group)
+      for node in nodes {
+        let sums = try sum(SampleStatistic(.products, at: node, of: [reference] + networks))
+        guard sums.allSatisfy(\.isFinite) else {
+          throw MergeError(
+            "\(method): activations of \(reference.graph.nodes[node].name) are infinite in a"
+              + " member: its weights are huge", isAboutWeights: true)
+        }
+        let moments = (0...networks.count).map {
+          UnitMoments(sums: sums[$0 * 2 * units..<($0 + 1) * 2 * units], sampleCount: sampleCount)
+        }
+        for place in means.indices {
+          let start = (moments.count * 2 + place * units) * units
+          let found = correlation(
             sums[start..<start + units * units], moments[0], moments[place + 1],
-            sampleCount: sampleCount))
+            sampleCount: sampleCount)
+          if nodes.count == 1 {
+            means[place] = found
+          } else {
+            accumulate(
+              found.elements, scale: 1 / Float(nodes.count), into: &means[place].elements)
+          }
+        }
       }
+      for place in result.indices { result[place].append(means[place]) }
     }
     return result
   }

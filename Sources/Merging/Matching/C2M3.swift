@@ -1,15 +1,15 @@
 import Networks
+import Tensors
 
-extension MergingMethod {
-  public static let c2m3 = MergingMethod(
-    name: "c2m3",
-    summary: "the mean after matching all members' units at once, by Frank–Wolfe"
+extension MergeMethod {
+  public static let c2m3 = MergeMethod(
+    "c2m3", "the mean after matching all members' units at once, by Frank–Wolfe"
   ) { _ in C2M3() }
 }
 
 /// C2M3, the cycle-consistent matching of all members at once (Crisostomi and others 2024), by Frank and Wolfe's method.
 ///
-/// Each member m has a doubly stochastic matrix P_{m,l} for each hidden layer, into an order of units that all share, so
+/// Each member m has a doubly stochastic matrix P_{m,l} for each group of units l, into an order of units that all share, so
 /// that the maps P_Aᵀ P_B between members agree however they are composed. They maximise
 /// F = Σ_{A<B} ⟨π_A(θ_A), π_B(θ_B)⟩ with π_m(θ_m) = P_{m,l} W_{m,l} P_{m,l−1}ᵀ and P_{m,l} b_{m,l}. A step finds the
 /// permutations that the gradient points to, by linear assignment, and goes towards all of them at once as far as F rises
@@ -23,7 +23,7 @@ extension MergingMethod {
 /// and 16), by 0.01 to 0.3 % of F. Against MergeMany's best of four restarts F is 0.05 % above for 3 of these members and
 /// 0.02 % below for 16, and 0.1 and 0.8 % above for 3 and 8 members of three hidden layers.
 /// Of the two ends and the start the result is the best by F, so never worse than the start.
-public struct C2M3: Merger {
+public struct C2M3: MergeStep {
   /// The steps at most.
   private static let steps = 200
 
@@ -33,33 +33,30 @@ public struct C2M3: Merger {
   /// The method.
   public init() {}
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    let start = merge.permutations
-    let aligned = merge.alignedMembers
-    guard aligned.count > 1 else { return merge.align(by: start) }
-    let identity = start.map { $0.map { Permutation.identity($0.count) } }
-    var best = (permutations: identity, objective: matchingObjective(aligned))
-    let starts = [identity, Self.greedyStart(aligned, seed: context.seed)]
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
+    let members = state.comparableMembers
+    guard members.count > 1 else { return state.align(by: state.alignment) }
+    let identity = Alignment.identity(members: members.count, state.graph.symmetry)
+    var best = (alignment: identity, objective: matchingObjective(members))
+    let starts = [identity, try Self.greedyStart(members, seed: resources.seed)]
     for (number, start) in starts.enumerated() {
-      let found = Self.match(aligned, from: start, threads: context.threads) {
-        context.onStep(number * Self.steps + $0, starts.count * Self.steps)
+      let found = Self.match(members, from: start, threads: resources.threads) {
+        resources.onStep(number * Self.steps + $0, starts.count * Self.steps)
       }
-      let objective = matchingObjective(zip(aligned, found).map { $0.permuted(by: $1) })
+      let objective = matchingObjective(
+        zip(members, found.permutations).map { $0.permuted(by: $1) })
       if objective > best.objective { best = (found, objective) }
     }
-    context.onStep(starts.count * Self.steps, starts.count * Self.steps)
-    merge.align(
-      by: zip(best.permutations, start).map { found, start in
-        zip(found, start).map { $0.after($1) }
-      })
+    resources.onStep(starts.count * Self.steps, starts.count * Self.steps)
+    state.align(by: best.alignment.after(state.alignment))
   }
 
   /// The permutations nearest to the matrices that Frank–Wolfe ends with.
   private static func match(
-    _ members: [Network], from start: [[Permutation]], threads: Int, onStep: (Int) -> Void
-  ) -> [[Permutation]] {
-    let members = zip(members, start).map { $0.permuted(by: $1) }
-    var universe = Universe(members, threads: threads)
+    _ members: [Network], from start: Alignment, threads: Int, onStep: (Int) -> Void
+  ) -> Alignment {
+    var universe = Universe(
+      zip(members, start.permutations).map { $0.permuted(by: $1) }, threads: threads)
     var objective = universe.objective
     var smallSteps = 0
     for step in 1...steps {
@@ -69,23 +66,23 @@ public struct C2M3: Merger {
       onStep(step)
       if smallSteps == patience { break }
     }
-    return zip(universe.nearestPermutations, start).map { found, start in
-      zip(found, start).map { $0.after($1) }
-    }
+    return Alignment(universe.nearestPermutations).after(start)
   }
 
   /// One member after another, matched to the sum of those before.
-  private static func greedyStart(_ members: [Network], seed: UInt64) -> [[Permutation]] {
-    let matcher = WeightMatcher(members[0].architecture)
+  private static func greedyStart(
+    _ members: [Network], seed: UInt64
+  ) throws(MergeError) -> Alignment {
+    let matcher = WeightMatcher(members[0].graph)
     var random = RandomStream(seed: seed, "c2m3")
     var sum = members[0]
-    var result = [members[0].architecture.hiddenWidths.map(Permutation.identity)]
+    var result = [members[0].graph.symmetry.identity]
     for member in members.dropFirst() {
-      let found = matcher.match(member, to: sum, random: &random)
+      let found = try matcher.match(member, to: sum, random: &random)
       accumulate(member.permuted(by: found).parameters, into: &sum.parameters)
       result.append(found)
     }
-    return result
+    return Alignment(result)
   }
 }
 

@@ -1,6 +1,3 @@
-import Networks
-import RealModule
-
 /// A polynomial of one variable, by its coefficients from the constant up.
 struct Polynomial {
   let coefficients: [Double]
@@ -28,17 +25,5 @@ struct Polynomial {
     }
     // The ends of the interval are exact vertices, which golden sections only come near.
     return [Double(best) / 64, (low + high) / 2].max { self($0) < self($1) } ?? 0
-  }
-}
-
-/// ⟨a, b⟩ in double precision.
-func dot(_ a: [Float], _ b: [Float]) -> Double {
-  precondition(a.count == b.count, "\(a.count) elements times \(b.count)")
-  return a.withUnsafeBufferPointer { a in
-    b.withUnsafeBufferPointer { b in
-      var sum = 0.0
-      for i in 0..<a.count { sum = Relaxed.multiplyAdd(Double(a[i]), Double(b[i]), sum) }
-      return sum
-    }
   }
 }

@@ -1,11 +1,16 @@
 import Networks
+import Tensors
 
-extension MergingMethod {
-  public static let straightThrough = MergingMethod(
-    name: "straight-through",
-    summary: "the mean after matching each member to member 0 for the loss midway between them",
-    needsData: true
-  ) { StraightThrough($0.matching) }
+extension MergeMethod {
+  public static let straightThrough = MergeMethod(
+    "straight-through",
+    "the mean after matching each member to member 0 for the loss midway between them",
+    needs: .trainingData,
+    settings: [StraightThrough.epochs.declaration, StraightThrough.learningRate.declaration]
+  ) {
+    StraightThrough(
+      epochs: $0[StraightThrough.epochs], learningRate: $0[StraightThrough.learningRate])
+  }
 }
 
 /// Git Re-Basin's straight-through matching of every member to the first (Ainsworth, Hayase & Srinivasa 2023,
@@ -15,39 +20,45 @@ extension MergingMethod {
 /// loss at ½ (θ_0 + π(θ_m)): π is kept fixed in the backward pass, whose gradient moves θ̃ instead. The π of the lowest loss
 /// is kept, the start's included, so the result is never worse than weight matching on the batches it is judged by: the first
 /// ones of the first epoch.
-public struct StraightThrough: Merger {
-  public let settings: MatchingSettings
+public struct StraightThrough: MergeStep {
+  public static let epochs = Setting(
+    "epochs", 2, in: 0...1_000_000, "passes over the training images for each member")
+  public static let learningRate = Setting.rate("learning-rate", 0.01, "base rate of SGD")
+
+  public let epochs: Int
+  public let learningRate: Float
 
   /// The method with its settings.
-  public init(_ settings: MatchingSettings) { self.settings = settings }
+  public init(
+    epochs: Int = epochs.defaultValue, learningRate: Float = learningRate.defaultValue
+  ) {
+    self.epochs = epochs
+    self.learningRate = learningRate
+  }
 
-  public func apply(to merge: inout Merge, in context: MergeContext) throws {
-    guard let batches = context.batches else {
-      throw MergeError("straight-through learns from training data, and there is none")
-    }
-    let aligned = merge.alignedMembers
-    var permutations = merge.permutations
+  public func apply(to state: inout MergeState, with resources: MergeResources) throws {
+    let batches = try resources.batches(for: "straight-through")
+    let aligned = state.alignedMembers
+    var alignment = state.alignment
     let searches = aligned.count - 1
+    let judges = judges(batches)
     for member in aligned.indices.dropFirst() {
-      var search = StraightThroughSearch(
-        aligned[0], aligned[member], batchSize: min(batches.batchSize, batches.sampleCount),
-        seed: context.seed, member: member, threads: context.threads)
-      let judges = judges(batches)
-      search.judge(judges)
-      learn(
-        from: batches, epochs: settings.straightThroughEpochs,
+      let search = try StraightThroughSearch(
+        aligned[0], aligned[member], learningRate: learningRate, seed: resources.seed,
+        member: member)
+      var learner = Learner(
+        search, schedule: .cosine, steps: epochs * batches.batchesPerEpoch,
+        batchSize: min(batches.batchSize, batches.sampleCount), threads: resources.threads)
+      learner.subject.judge(judges, threads: resources.threads)
+      try learner.learn(
+        from: batches, minimizing: CrossEntropy(),
         onStep: { done, total in
-          context.onStep((member - 1) * total + done, searches * total)
+          resources.onStep((member - 1) * total + done, searches * total)
         },
-        step: { batch, step, total in
-          search.step(
-            batch,
-            learningRate: settings.straightThroughLearningRate
-              * LearningRateSchedule.cosine.factor(step: step, of: total))
-        }, endEpoch: { _, _ in search.judge(judges) })
-      permutations[member] = zip(search.best, permutations[member]).map { $0.after($1) }
+        endEpoch: { _, _, search in search.judge(judges, threads: resources.threads) })
+      alignment[member] = learner.subject.best.after(alignment[member])
     }
-    merge.align(by: permutations)
+    state.align(by: alignment)
   }
 
   /// A few batches that permutations are compared on.
@@ -63,72 +74,79 @@ public struct StraightThrough: Merger {
   }
 }
 
-/// The search for one member's permutations.
-private struct StraightThroughSearch {
+/// The search for one member's permutations: the network midway learns, and θ̃ moves in the permuted member's place.
+private struct StraightThroughSearch: Learnable {
+  /// The network midway between the reference and the permuted member.
+  var network: Network
+
   /// The permutations of the lowest loss so far.
   private(set) var best: [Permutation]
 
   private let reference: Network
   private let matcher: WeightMatcher
+  private let learningRate: Float
   private var random: RandomStream
   private var permutations: [Permutation]
   /// The member, permuted by them.
   private var permuted: Network
   /// θ̃, which the member is matched to.
   private var target: Network
-  private var midpoint: Network
   private var lowestLoss = Double.infinity
-  private var workspace: Workspace
-  private var gradient: [Float]
   private var optimizer: SGD
 
   init(
-    _ reference: Network, _ member: Network, batchSize: Int, seed: UInt64, member number: Int,
-    threads: Int
-  ) {
+    _ reference: Network, _ member: Network, learningRate: Float, seed: UInt64, member number: Int
+  ) throws(MergeError) {
     self.reference = reference
+    self.learningRate = learningRate
     target = reference
-    midpoint = reference
+    network = reference
     permuted = member
-    matcher = WeightMatcher(reference.architecture)
+    matcher = WeightMatcher(reference.graph)
     // Weight matching's own stream, so that the first match is what that method finds.
     random = RandomStream(seed: seed, "weight matching", number)
-    permutations = reference.architecture.hiddenWidths.map(Permutation.identity)
+    permutations = reference.graph.symmetry.identity
     best = permutations
-    workspace = Workspace(reference.architecture, capacity: batchSize, threads: threads)
-    gradient = Array(repeating: 0, count: reference.parameters.count)
-    optimizer = SGD(count: gradient.count, momentum: 0.9, weightDecay: 0)
-    match()
+    optimizer = SGD(reference.graph, momentum: 0.9, weightDecay: 0)
+    try match()
   }
 
-  private mutating func match() {
-    let found = matcher.match(permuted, to: target, random: &random)
-    if found.contains(where: { $0.fixedPoints < $0.count }) {
+  private mutating func match() throws(MergeError) {
+    let found = try matcher.match(permuted, to: target, random: &random)
+    if found.movesUnits {
       permuted = permuted.permuted(by: found)
-      permutations = zip(found, permutations).map { $0.after($1) }
+      permutations = found.after(permutations)
     }
-    midpoint.parameters = interpolate(reference.parameters, permuted.parameters, at: 0.5)
+    network.parameters = interpolate(reference.parameters, permuted.parameters, at: 0.5)
   }
 
-  mutating func step(_ batch: Batch, learningRate: Float) -> LossValue {
-    let value = run(batch)
-    midpoint.backward(
-      batch.inputs, rows: batch.count, workspace: &workspace, gradient: &gradient)
+  mutating func move(against gradient: [Float], factor: Float, with team: any Team) throws {
     // Half of the midpoint is the permuted member, in whose place θ̃ moves.
-    optimizer.step(&target.parameters, gradient: gradient, learningRate: learningRate / 2)
-    match()
-    return value
+    optimizer.step(
+      &target.parameters, gradient: gradient, learningRate: learningRate * factor / 2)
+    try match()
   }
 
   /// Keeps the permutations if the midpoint's loss on some batches is the lowest so far.
-  mutating func judge(_ batches: [Batch]) {
-    let loss = batches.reduce(0) { $0 + run($1).loss * Double($1.count) }
+  mutating func judge(_ batches: [Batch], threads: Int) {
+    var loss = 0.0
+    for batch in batches {
+      var workspace = Workspace(network.graph, capacity: batch.count, threads: threads)
+      network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+      loss += CrossEntropy().evaluate(batch, workspace: &workspace).loss * Double(batch.count)
+    }
     guard loss < lowestLoss else { return }
     (lowestLoss, best) = (loss, permutations)
   }
 
-  private mutating func run(_ batch: Batch) -> LossValue {
-    midpoint.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-    return CrossEntropy().evaluate(batch, workspace: &workspace)
+  var state: [LearnerState.Array] {
+    [
+      .init("target", target.parameters), .init("velocity", optimizer.velocity),
+      .init("permuted", permuted.parameters),
+    ]
+  }
+
+  mutating func restore(_ state: LearnerState) throws(LearnerStateError) {
+    throw LearnerStateError("a straight-through search starts anew; it is short")
   }
 }

@@ -1,13 +1,14 @@
 import Networks
+import Tensors
 
 /// Members on their way into one order of units, each mixed by doubly stochastic matrices, and the Frank–Wolfe steps
 /// that bring them together.
 ///
 /// With S = Σ_m π_m(θ_m) the gradient of F for a member is that of its similarity to S − π_m(θ_m), so a step
-/// costs two products a hidden layer and member, not a pair of members. Vertices are permutations, so that everything
+/// costs two products a group and member, not a pair of members. Vertices are permutations, so that everything
 /// else is reordering and adding: no product with P is ever computed.
 struct Universe {
-  private let spec: PermutationSpec
+  private let symmetry: Symmetry
   private let threads: Int
   private var members: [UniverseMember]
 
@@ -16,13 +17,13 @@ struct Universe {
 
   /// Members as they are: every matrix is the identity.
   init(_ members: [Network], threads: Int) {
-    spec = PermutationSpec(members[0].architecture)
+    symmetry = members[0].graph.symmetry
     self.threads = threads
     self.members = members.map { UniverseMember($0) }
     objective = matchingObjective(members)
   }
 
-  /// The permutations [m][l] nearest to the matrices.
+  /// The permutations [member][group] nearest to the matrices.
   var nearestPermutations: [[Permutation]] {
     concurrentMap(members.count, threads: threads) { [members] in
       members[$0].matrices.map(maximumAssignment)
@@ -31,11 +32,11 @@ struct Universe {
 
   /// One step: towards the best permutations for the gradient, as far as F rises.
   mutating func step() {
-    let (members, spec) = (members, spec)
+    let (members, symmetry) = (members, symmetry)
     var sum = members[0].mixed
     for member in members.dropFirst() { accumulate(member.mixed, into: &sum) }
     let ways = concurrentMap(members.count, threads: threads) { [sum] number in
-      members[number].way(in: sum, spec)
+      members[number].way(in: sum, symmetry)
     }
 
     // π_m along the way is V + t L + t² Q, so F, half the square of the sum less the squares, has degree 4.
@@ -62,7 +63,7 @@ struct Universe {
 private struct UniverseMember {
   /// As it was given, W and b.
   let network: Network
-  /// P_l of each hidden layer.
+  /// P_l of each group.
   var matrices: [Matrix]
   /// The assignment prices of the last vertex, and the vertex.
   var prices: [[Double]]
@@ -76,7 +77,7 @@ private struct UniverseMember {
 
   init(_ network: Network) {
     self.network = network
-    vertex = network.architecture.hiddenWidths.map(Permutation.identity)
+    vertex = network.graph.symmetry.identity
     matrices = vertex.map(\.matrix)
     prices = vertex.map { _ in [] }
     rowsMixed = network
@@ -87,15 +88,15 @@ private struct UniverseMember {
   /// The way to the permutations that raise the similarity to all others most, to first order.
   ///
   /// ∂F/∂P_l = R_l (W_l P_{l−1}ᵀ)ᵀ + r_l b_lᵀ + R_{l+1}ᵀ P_{l+1} W_{l+1} with R, r the sum of the others.
-  func way(in sum: [Float], _ spec: PermutationSpec) -> Way {
+  func way(in sum: [Float], _ symmetry: Symmetry) -> Way {
     var others = network
     others.parameters = sum
     accumulate(mixed, scale: -1, into: &others.parameters)
     var prices = prices
-    let target = spec.groups.map { group in
+    let target = symmetry.groups.map { group in
       var gradient = Matrix(rows: group.count, columns: group.count)
       gradient.withMutableView { gradient in
-        for place in group.places {
+        for place in group.places where !place.isBuffer {
           others.withUnits(of: place) { a in
             (place.axis == 0 ? columnsMixed : rowsMixed).withUnits(of: place) { b in
               multiply(a, b.transposed, into: gradient, keep: 1)
@@ -109,8 +110,8 @@ private struct UniverseMember {
 
     // With T the vertex, π at (1 − t) P + t T is (1 − t)² V + t (1 − t) X + t² Y for
     // V = P W Pᵀ, X = T W Pᵀ + P W Tᵀ and Y = T W Tᵀ.
-    var linear = columnsMixed.permuted(by: target, axes: 0...0).parameters
-    accumulate(rowsMixed.permuted(by: target, axes: 1...1).parameters, into: &linear)
+    var linear = columnsMixed.permuted(by: target, axes: .rows).parameters
+    accumulate(rowsMixed.permuted(by: target, axes: .columns).parameters, into: &linear)
     var quadratic = network.permuted(by: target).parameters
     accumulate(linear, scale: -1, into: &quadratic)
     accumulate(mixed, into: &quadratic)
@@ -131,9 +132,9 @@ private struct UniverseMember {
     }
     let vertex = way.vertex
     result.rowsMixed.parameters = interpolate(
-      rowsMixed.parameters, network.permuted(by: vertex, axes: 0...0).parameters, at: t)
+      rowsMixed.parameters, network.permuted(by: vertex, axes: .rows).parameters, at: t)
     result.columnsMixed.parameters = interpolate(
-      columnsMixed.parameters, network.permuted(by: vertex, axes: 1...1).parameters, at: t)
+      columnsMixed.parameters, network.permuted(by: vertex, axes: .columns).parameters, at: t)
     accumulate(way.linear, scale: t, into: &result.mixed)
     accumulate(way.quadratic, scale: t * t, into: &result.mixed)
     return result

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 extension BatchSource {
   /// Hands on the first batches of the first epoch, up to a number of samples; the last is cut to it.

@@ -1,5 +1,5 @@
-import Networks
 import RealModule
+import Tensors
 
 /// The columns that QR factorisation with column pivoting takes first: each the one that is farthest from the span of
 /// those before it.

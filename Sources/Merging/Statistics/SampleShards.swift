@@ -26,42 +26,4 @@ public struct SampleShards: Sendable {
       $0 * Self.chunkSize..<min(($0 + 1) * Self.chunkSize, sampleCount)
     }
   }
-
-  /// The sum of shards' sums, added in the shards' order.
-  ///
-  /// - Parameters:
-  ///   - shards: the sum over each shard, by its number.
-  ///   - count: how many numbers each has.
-  /// - Returns: `count` numbers.
-  public static func total(_ shards: [ArraySlice<Double>], count: Int) -> [Double] {
-    var result = [Double](repeating: 0, count: count)
-    var sums = result.mutableSpan
-    for shard in shards {
-      precondition(shard.count == count, "a shard of \(shard.count) numbers among \(count)")
-      let shard = shard.span
-      for i in sums.indices { sums[i] += shard[i] }
-    }
-    return result
-  }
-}
-
-extension SampleStatistic {
-  /// The sum over the chunks of one shard, on this thread.
-  ///
-  /// - Parameters:
-  ///   - chunks: as ``SampleShards/chunks(of:)`` gives them.
-  ///   - features: how many numbers a sample has.
-  ///   - fill: writes some samples into a buffer, row by row.
-  /// - Returns: ``count`` numbers.
-  public func sum(
-    over chunks: [Range<Int>], features: Int, filling fill: (Range<Int>, inout [Float]) -> Void
-  ) -> [Double] {
-    var sums = [Double](repeating: 0, count: count)
-    var inputs = [Float](repeating: 0, count: SampleShards.chunkSize * features)
-    for chunk in chunks {
-      fill(chunk, &inputs)
-      accumulate(inputs: inputs, rows: chunk.count, into: &sums)
-    }
-    return sums
-  }
 }

@@ -1,118 +1,129 @@
 import Networks
+import Tensors
 
 /// A sum over training samples of something that networks compute: what methods that look at data are made of.
 ///
-/// It is data, not code: it travels to whoever holds samples as flat arrays (``header``, ``parameters``), and a
-/// sum over all samples is the sum of those over parts of them.
-public struct SampleStatistic: Equatable, Sendable {
-  /// What is summed.
-  ///
-  /// Layers count from 0; the layer has n units, and K is the number of networks.
-  public enum Kind: Equatable, Sendable {
-    /// Of each network in turn: Σ z and Σ z² of the layer's units before the ReLU. K × 2 × n numbers.
-    case preActivationMoments(layer: Int)
+/// A sum over all samples is the sum of those over parts of them, which a team shares.
+public struct SampleStatistic: Sendable {
+  /// What is summed, of a node with n outputs and K networks.
+  public enum Kind: Sendable {
+    /// Of each network in turn: Σ z and Σ z² of the node's outputs. K × 2 × n numbers.
+    case moments
 
-    /// Of each network in turn Σ h and Σ h² of the layer's units after the ReLU, then Σ h_0 h_mᵀ (n × n, row by row)
+    /// Of each network in turn Σ h and Σ h² of the node's outputs, then Σ h_0 h_mᵀ (n × n, row by row)
     /// for every network m but the first. K × 2 × n + (K − 1) × n² numbers.
-    case activationProducts(layer: Int)
+    case products
 
-    /// HᵀH ((i + 1)²) and HᵀT ((i + 1) × n), row by row, with i the layer's inputs. A row of H is what the first network
-    /// gives the layer, and a 1; one of T the mean over the other networks of their units before the ReLU.
-    case normalEquations(layer: Int)
-
-    /// Which layer of the networks it is about.
-    public var layer: Int {
-      switch self {
-      case .preActivationMoments(let layer), .activationProducts(let layer),
-        .normalEquations(let layer):
-        layer
-      }
-    }
-
-    fileprivate var leastNetworks: Int {
-      if case .normalEquations = self { 2 } else { 1 }
-    }
-
-    fileprivate var code: Int {
-      switch self {
-      case .preActivationMoments: 0
-      case .activationProducts: 1
-      case .normalEquations: 2
-      }
-    }
-
-    fileprivate init?(code: Int, layer: Int) {
-      switch code {
-      case 0: self = .preActivationMoments(layer: layer)
-      case 1: self = .activationProducts(layer: layer)
-      case 2: self = .normalEquations(layer: layer)
-      default: return nil
-      }
-    }
+    /// Of a node that reads i numbers: HᵀH ((i + 1)²) and HᵀT ((i + 1) × n), row by row. A row of H is what the first
+    /// network gives the node, and a 1; one of T the mean over the other networks of the node's outputs.
+    case normalEquations
   }
 
   public let kind: Kind
 
-  /// The networks, cut off after ``Kind/layer``: their outputs are its units before the ReLU.
-  let networks: [Network]
+  /// How many outputs the node has, and how many numbers it reads.
+  let units: Int
+  let inputs: Int
+
+  /// The networks, cut off after the node; of normal equations without the first.
+  private let networks: [Network]
+
+  /// Of normal equations, what gives the node its inputs in the first network; nil where those are the samples.
+  private let below: Network?
 
   /// A statistic of networks.
   ///
   /// - Parameters:
-  ///   - kind: what is summed; of a layer that the networks have.
-  ///   - networks: at least one, of one architecture; two for normal equations.
-  public init(_ kind: Kind, of networks: [Network]) {
-    self.init(kind, cutOff: networks.map { $0.truncated(to: kind.layer) })
-  }
-
-  private init(_ kind: Kind, cutOff networks: [Network]) {
+  ///   - kind: what is summed.
+  ///   - node: of the networks' graph.
+  ///   - networks: at least one, of one graph; two for normal equations.
+  public init(_ kind: Kind, at node: Int, of networks: [Network]) {
     precondition(
-      networks.count >= kind.leastNetworks, "\(kind) of \(networks.count) networks")
-    precondition(
-      networks.allSatisfy { $0.architecture == networks[0].architecture },
-      "a statistic of networks of several architectures")
+      networks.count >= (kind == .normalEquations ? 2 : 1), "\(kind) of \(networks.count) networks")
+    let graph = networks[0].graph
+    let part = graph.part(upTo: node)
     self.kind = kind
-    self.networks = networks
+    units = part.graph.outputs
+    let source = graph.inputs(of: node)[0]
+    if kind == .normalEquations {
+      self.networks = networks.dropFirst().map { $0.part(part) }
+      below = source.map { networks[0].part(upTo: $0) }
+    } else {
+      self.networks = networks.map { $0.part(part) }
+      below = nil
+    }
+    inputs = source.map { graph.part(upTo: $0).graph.outputs } ?? graph.inputs
   }
-
-  /// The layer's shape.
-  var layer: DenseLayer { networks[0].architecture.layers[kind.layer] }
 
   /// How many numbers the sum has.
   public var count: Int {
-    let (units, inputs) = (layer.outputs, layer.inputs)
-    return switch kind {
-    case .preActivationMoments: networks.count * 2 * units
-    case .activationProducts:
-      networks.count * 2 * units + (networks.count - 1) * units * units
+    switch kind {
+    case .moments: networks.count * 2 * units
+    case .products: networks.count * 2 * units + (networks.count - 1) * units * units
     case .normalEquations: (inputs + 1) * (inputs + 1 + units)
     }
   }
-}
 
-// MARK: - As flat arrays
-
-extension SampleStatistic {
-  /// The kind, its layer, how many networks there are, and their widths up to the layer.
-  public var header: [Int] {
-    [kind.code, kind.layer, networks.count] + networks[0].architecture.widths
+  /// The sum over some runs of samples, on this thread.
+  ///
+  /// - Parameters:
+  ///   - samples: all of them.
+  ///   - chunks: as ``SampleShards/chunks(of:)`` gives them.
+  /// - Returns: ``count`` numbers.
+  public func sum(over samples: any Samples, _ chunks: [Range<Int>]) -> [Double] {
+    var sums = [Double](repeating: 0, count: count)
+    var buffer = [Float](repeating: 0, count: SampleShards.chunkSize * samples.features)
+    for chunk in chunks {
+      samples.write(chunk, into: &buffer)
+      accumulate(inputs: buffer, rows: chunk.count, into: &sums)
+    }
+    return sums
   }
 
-  /// The networks' parameters up to the layer, one network after another.
-  public var parameters: [Float] { networks.flatMap(\.parameters) }
+  /// Adds what a chunk of samples contributes.
+  ///
+  /// Products over the chunk are taken in single precision, sums over units' values and over chunks in double: the
+  /// result is good to about 10⁻⁶ of the largest term. One thread; the bits depend on how samples are cut into chunks.
+  ///
+  /// - Parameters:
+  ///   - inputs: the samples, rows × features; may be longer.
+  ///   - rows: how many samples; a thousand fill the vector units well.
+  ///   - sums: ``count`` numbers, added to.
+  public func accumulate(inputs: [Float], rows: Int, into sums: inout [Double]) {
+    precondition(sums.count == count, "\(sums.count) sums for a statistic of \(count)")
+    guard rows > 0 else { return }
+    switch kind {
+    case .moments:
+      for (place, network) in networks.enumerated() {
+        addColumnMoments(
+          network.outputs(inputs, rows: rows), rows: rows, columns: units, to: &sums,
+          at: place * 2 * units)
+      }
+    case .products: addProducts(inputs, rows, to: &sums)
+    case .normalEquations: addNormalEquations(inputs, rows, to: &sums)
+    }
+  }
 
-  /// The statistic whose ``header`` and ``parameters`` these are; nil if they are no statistic's.
-  public init?(header: [Int], parameters: [Float]) {
-    guard header.count >= 5, let kind = Kind(code: header[0], layer: header[1]),
-      let architecture = Architecture(widths: Array(header[3...])),
-      architecture.layers.count == kind.layer + 1, header[2] >= kind.leastNetworks,
-      parameters.count == header[2] * architecture.parameterCount
-    else { return nil }
-    let size = architecture.parameterCount
-    self.init(
-      kind,
-      cutOff: (0..<header[2]).map {
-        Network(architecture, parameters: Array(parameters[$0 * size..<($0 + 1) * size]))
-      })
+  private func addProducts(_ inputs: [Float], _ rows: Int, to sums: inout [Double]) {
+    let products = networks.count * 2 * units
+    var reference: [Float] = []
+    for (place, network) in networks.enumerated() {
+      let activations = network.outputs(inputs, rows: rows)
+      addColumnMoments(
+        activations, rows: rows, columns: units, to: &sums, at: place * 2 * units)
+      if place == 0 {
+        reference = activations
+      } else {
+        addProduct(
+          reference, units, activations, units, rows: rows, to: &sums,
+          at: products + (place - 1) * units * units, stride: units)
+      }
+    }
+  }
+
+  private func addNormalEquations(_ samples: [Float], _ rows: Int, to sums: inout [Double]) {
+    let features = below?.outputs(samples, rows: rows) ?? samples
+    let targets = mean(of: networks.map { $0.outputs(samples, rows: rows) })
+    NormalEquations.add(features, inputs, targets, units, rows: rows, to: &sums)
   }
 }

@@ -36,9 +36,9 @@ struct UnitMoments: Equatable, Sendable {
 }
 
 extension SampleSums {
-  /// The moments of a layer's units before the ReLU, of each network.
-  func preActivationMoments(of networks: [Network], layer: Int) throws -> [UnitMoments] {
-    let sums = try sum(SampleStatistic(.preActivationMoments(layer: layer), of: networks))
+  /// The moments of a node's outputs, of each network.
+  func moments(of networks: [Network], at node: Int) throws -> [UnitMoments] {
+    let sums = try sum(SampleStatistic(.moments, at: node, of: networks))
     let length = sums.count / networks.count
     return networks.indices.map {
       UnitMoments(sums: sums[$0 * length..<($0 + 1) * length], sampleCount: sampleCount)

@@ -3,139 +3,126 @@ import Foundation
 extension Network {
   /// The network as a safetensors file that PyTorch opens by `load_state_dict`.
   ///
-  /// The tensors are `layers.0.weight` (outputs × inputs), `layers.0.bias`, and so on.
+  /// Parameters come first, then buffers, with PyTorch's names, `layers.0.weight` (outputs × inputs), `layers.0.bias`, ….
   ///
   /// - Parameters:
   ///   - metadata: texts to keep with it; `format` and `architecture` are added.
-  ///   - names: other names of the tensors, in the order of ``Architecture/tensors``.
+  ///   - names: other names of the tensors, in the order of the graph's parameters and buffers.
   /// - Returns: the file, in memory.
   public func checkpoint(
     metadata: [String: String] = [:], names: [String]? = nil
   ) -> Safetensors {
     var all = metadata
     all["format"] = "pt"
-    all["architecture"] = architecture.description
-    let tensors = architecture.tensors
-    let names = names ?? tensors.map(\.name)
-    precondition(names.count == tensors.count, "\(names) for the tensors of \(architecture)")
+    all["architecture"] = graph.description
+    let names = names ?? graph.tensorNames
+    precondition(names.count == graph.tensorNames.count, "\(names) for the tensors of \(graph)")
+    let values =
+      graph.tensors.map { ($0.shape, parameters[$0.range]) }
+      + graph.buffers.map { ($0.shape, buffers[$0.range]) }
     return Safetensors(
-      tensors: zip(names, tensors).map { name, tensor in
-        Safetensors.Tensor(name: name, shape: tensor.shape, floats: parameters[tensor.range])
-      },
-      metadata: all)
+      tensors: zip(names, values).map {
+        Safetensors.Tensor(name: $0, shape: $1.0, floats: $1.1)
+      }, metadata: all)
   }
 
-  /// The names that a checkpoint gives the tensors of the network it holds, in the order of
-  /// ``Architecture/tensors``.
-  public static func tensorNames(in file: Safetensors) -> [String] {
-    weights(in: file).flatMap { [$0.name, biasName(of: $0)] }
+  /// The network that a checkpoint holds, whatever program wrote it, as ``LoadedNetwork`` finds it.
+  ///
+  /// - Throws: ``CheckpointError``
+  public init(_ file: Safetensors, path: String) throws(CheckpointError) {
+    self = try LoadedNetwork(file, path: path).network
   }
+}
 
-  /// The tensors of weights in the order of the layers.
-  private static func weights(in file: Safetensors) -> [Safetensors.Tensor] {
-    file.tensors.filter { $0.name.hasSuffix("weight") }
-      .sorted { naturallyPrecedes($0.name, $1.name) }
-  }
+extension Graph {
+  /// The names of all tensors, parameters first and then buffers.
+  public var tensorNames: [String] { (tensors + buffers).map(\.name) }
+}
 
-  private static func biasName(of weight: Safetensors.Tensor) -> String {
-    weight.name.dropLast("weight".count) + "bias"
-  }
+/// A network out of a checkpoint, and what the file calls its tensors.
+public struct LoadedNetwork: Sendable {
+  public let network: Network
+
+  /// In the order of the graph's parameters and buffers.
+  public let tensorNames: [String]
 
   /// The network that a checkpoint holds, whatever program wrote it.
   ///
-  /// The architecture is inferred: tensors named `….weight` of two dimensions, taken in natural order
-  /// of their names (`net.2` before `net.10`), must chain, each with a `….bias` of its outputs.
+  /// A file that says its architecture, as ours do, is taken at its word if it has that one's tensors. Else the
+  /// families look whether the names and shapes are theirs: of a multi-layer perceptron the names may be any.
   ///
   /// - Parameters:
   ///   - file: the tensors.
   ///   - path: names the file in errors.
-  /// - Throws: ``CheckpointError`` if the tensors are not those of one multi-layer perceptron, are of
-  ///   another element type than F32, or hold a NaN or an infinity.
-  public init(_ file: Safetensors, path: String) throws(CheckpointError) {
-    let weights = Self.weights(in: file)
-    guard !weights.isEmpty else {
+  ///   - layers: which layers its metadata may name.
+  /// - Throws: ``CheckpointError`` if the tensors are not those of one network, are of another element type than F32, or
+  ///   hold a NaN or an infinity.
+  public init(
+    _ file: Safetensors, path: String, layers: LayerCatalog = .standard
+  ) throws(CheckpointError) {
+    let found = try Self.recognize(file, path, layers)
+    let graph = found.graph
+    var blocks: [[Float]] = [[], []]
+    for (place, (layout, name)) in zip(graph.tensors + graph.buffers, found.tensorNames)
+      .enumerated()
+    {
+      guard let tensor = file[name] else {
+        throw CheckpointError(path, "holds no tensor \"\(name)\", which \(graph) has")
+      }
+      guard tensor.shape == layout.shape else {
+        throw CheckpointError(
+          path, "tensor \"\(name)\" has shape \(tensor.shape), \(graph) needs \(layout.shape)")
+      }
+      guard let floats = tensor.floats else {
+        throw CheckpointError(
+          path,
+          "tensor \"\(name)\" is of type \(tensor.type.rawValue), expected F32; save the"
+            + " model after model.float()")
+      }
+      guard floats.allSatisfy(\.isFinite) else {
+        throw CheckpointError(path, "tensor \"\(name)\" holds a NaN or an infinity")
+      }
+      blocks[place < graph.tensors.count ? 0 : 1] += floats
+    }
+    let names = Set(found.tensorNames)
+    let extra = file.tensors.filter { !names.contains($0.name) }
+    guard extra.isEmpty else {
       throw CheckpointError(
         path,
-        "holds no tensor whose name ends in \"weight\"; it has "
-          + (file.tensors.isEmpty
-            ? "none at all" : file.tensors.map { "\"\($0.name)\"" }.joined(separator: ", ")))
-    }
-    let shapes = weights.map { "\"\($0.name)\" \($0.shape)" }.joined(separator: ", ")
-    var widths: [Int] = []
-    var parameters: [Float] = []
-    for weight in weights {
-      guard weight.shape.count == 2 else {
-        throw CheckpointError(
-          path,
-          "tensor \"\(weight.name)\" has shape \(weight.shape); the weights of a dense layer are"
-            + " outputs × inputs")
-      }
-      let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-      guard widths.last == nil || widths.last == inputs else {
-        throw CheckpointError(
-          path,
-          "the layers do not chain: \"\(weight.name)\" takes \(inputs) inputs where the layer before"
-            + " it has \(widths.last ?? 0) outputs. In the order of their names: \(shapes)")
-      }
-      let biasName = Self.biasName(of: weight)
-      guard let bias = file[biasName] else {
-        throw CheckpointError(
-          path, "tensor \"\(weight.name)\" has no \"\(biasName)\" beside it")
-      }
-      guard bias.shape == [outputs] else {
-        throw CheckpointError(
-          path,
-          "tensor \"\(biasName)\" has shape \(bias.shape), \"\(weight.name)\" with \(outputs) outputs"
-            + " needs [\(outputs)]")
-      }
-      for tensor in [weight, bias] {
-        guard let floats = tensor.floats else {
-          throw CheckpointError(
-            path,
-            "tensor \"\(tensor.name)\" is of type \(tensor.type.rawValue), expected F32; save the"
-              + " model after model.float()")
-        }
-        guard floats.allSatisfy(\.isFinite) else {
-          throw CheckpointError(path, "tensor \"\(tensor.name)\" holds a NaN or an infinity")
-        }
-        parameters += floats
-      }
-      widths += widths.isEmpty ? [inputs, outputs] : [outputs]
-    }
-    let used = 2 * weights.count
-    guard used == file.tensors.count else {
-      let extra = file.tensors.filter { tensor in
-        !tensor.name.hasSuffix("weight")
-          && !weights.contains { Self.biasName(of: $0) == tensor.name }
-      }
-      throw CheckpointError(
-        path,
-        "holds tensors that no multi-layer perceptron has: "
+        "holds tensors that \(graph) does not have: "
           + extra.map { "\"\($0.name)\" \($0.shape)" }.joined(separator: ", "))
     }
-    guard let architecture = Architecture(widths: widths) else {
-      throw CheckpointError(path, "has layers of no width: \(shapes)")
-    }
-    self.init(architecture, parameters: parameters)
+    network = Network(graph, parameters: blocks[0], buffers: blocks[1])
+    tensorNames = found.tensorNames
   }
-}
 
-/// Whether `a` comes before `b` when runs of digits are compared as numbers.
-func naturallyPrecedes(_ a: String, _ b: String) -> Bool {
-  var (a, b) = (a[...], b[...])
-  while let first = a.first, let second = b.first {
-    if first.isASCII, first.isNumber, second.isASCII, second.isNumber {
-      let (left, right) = (a.prefix { $0.isNumber }, b.prefix { $0.isNumber })
-      let (x, y) = (left.drop { $0 == "0" }, right.drop { $0 == "0" })
-      if x != y { return x.count == y.count ? x < y : x.count < y.count }
-      a = a.dropFirst(left.count)
-      b = b.dropFirst(right.count)
-    } else if first != second {
-      return first < second
-    } else {
-      a.removeFirst()
-      b.removeFirst()
+  private static func recognize(
+    _ file: Safetensors, _ path: String, _ layers: LayerCatalog
+  ) throws(CheckpointError) -> RecognizedGraph {
+    var stated: Graph?
+    if let text = file.metadata["architecture"] {
+      let graph: Graph
+      do {
+        graph = try Graph(parsing: text, layers: layers)
+      } catch {
+        throw CheckpointError(path, "its metadata gives the architecture \"\(text)\": \(error)")
+      }
+      let there = Set(file.tensors.map(\.name))
+      if graph.tensorNames.contains(where: there.contains) {
+        return RecognizedGraph(graph: graph, tensorNames: graph.tensorNames)
+      }
+      stated = graph
     }
+    for family in Family.all {
+      guard let found = try family.recognize(file, path) else { continue }
+      guard stated == nil || stated == found.graph else {
+        throw CheckpointError(
+          path,
+          "its metadata gives the architecture \(file.metadata["architecture"] ?? ""), and its tensors are those"
+            + " of \(found.graph)")
+      }
+      return found
+    }
+    throw CheckpointError(path, "holds the tensors of no network that is known")
   }
-  return a.isEmpty && !b.isEmpty
 }

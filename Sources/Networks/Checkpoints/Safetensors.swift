@@ -85,7 +85,12 @@ public struct Safetensors: Equatable, Sendable {
   }
 
   /// The tensors in the order of their bytes.
-  public var tensors: [Tensor]
+  public var tensors: [Tensor] {
+    didSet { places = Self.places(of: tensors) }
+  }
+
+  /// Where in ``tensors`` each name is.
+  private var places: [String: Int]
 
   /// Free texts about the file.
   public var metadata: [String: String]
@@ -94,10 +99,16 @@ public struct Safetensors: Equatable, Sendable {
   public init(tensors: [Tensor], metadata: [String: String] = [:]) {
     self.tensors = tensors
     self.metadata = metadata
+    places = Self.places(of: tensors)
+  }
+
+  private static func places(of tensors: [Tensor]) -> [String: Int] {
+    Dictionary(
+      tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The tensor of a name.
-  public subscript(name: String) -> Tensor? { tensors.first { $0.name == name } }
+  public subscript(name: String) -> Tensor? { places[name].map { tensors[$0] } }
 
   /// Reads a file and checks that its header tells the truth.
   ///
@@ -140,7 +151,7 @@ public struct Safetensors: Equatable, Sendable {
     var parser = SafetensorsHeader(Array(data.dropFirst(8).prefix(Int(length))), path: path)
     let entries = try parser.parse()
     metadata = parser.metadata
-    tensors = []
+    var tensors: [Tensor] = []
     var end = 0
     for entry in entries.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
       let tensor = "tensor \"\(entry.name)\""
@@ -185,6 +196,8 @@ public struct Safetensors: Equatable, Sendable {
         path,
         "has \(contents.count - end) bytes after the last tensor that no header entry describes")
     }
+    self.tensors = tensors
+    places = Self.places(of: tensors)
   }
 
   /// The file's bytes.

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Softmax cross entropy with the labels: −log softmax(z)_y.
 ///
 /// Its gradient is (softmax(z) − onehot(y)) / batch.
@@ -6,7 +8,7 @@ public struct CrossEntropy: Loss {
   public init() {}
 
   public func evaluate(_ batch: Batch, workspace: inout Workspace) -> LossValue {
-    let classes = workspace.architecture.outputs
+    let classes = workspace.graph.outputs
     let scale = 1 / Float(batch.count)
     var loss = 0.0
     var correct = 0

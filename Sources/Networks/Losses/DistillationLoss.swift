@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Hinton, Vinyals & Dean's distillation loss (2015): soft targets of a teacher, and the labels.
 ///
@@ -20,7 +21,7 @@ public struct DistillationLoss: Loss {
   }
 
   public func evaluate(_ batch: Batch, workspace: inout Workspace) -> LossValue {
-    let classes = workspace.architecture.outputs
+    let classes = workspace.graph.outputs
     precondition(batch.targets.count >= batch.count * classes, "distillation without targets")
     let scale = 1 / Float(batch.count)
     let (alpha, temperature) = (alpha, temperature)

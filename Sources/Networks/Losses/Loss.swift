@@ -1,3 +1,5 @@
+import Tensors
+
 /// What a network is trained to make small.
 public protocol Loss: Sendable {
   /// Computes the mean loss of a batch, and its gradient with respect to the logits.
@@ -19,22 +21,6 @@ public struct LossValue: Equatable, Sendable {
   public init(loss: Double, correct: Int) {
     self.loss = loss
     self.correct = correct
-  }
-}
-
-extension Workspace {
-  /// Lends logits and their gradient to a loss, row by row.
-  mutating func forEachLogitRow(
-    rows: Int, _ body: (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
-  ) {
-    let classes = architecture.outputs
-    let last = activations.count - 1
-    activations[last].withUnsafeBufferPointer { z in
-      gradients[last].withUnsafeMutableBufferPointer { g in
-        guard let z = z.baseAddress, let g = g.baseAddress else { return }
-        for row in 0..<rows { body(row, z + row * classes, g + row * classes) }
-      }
-    }
   }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import RealModule
+import Tensors
 
 /// Adam (Kingma & Ba 2015), as PyTorch defines it.
 ///
@@ -9,9 +10,11 @@ public struct Adam: Sendable {
   public let beta1: Float
   public let beta2: Float
   public let epsilon: Float
-  private var first: [Float]
-  private var second: [Float]
-  private var steps = 0
+  /// m and v, laid out as the parameters.
+  public private(set) var first: [Float]
+  public private(set) var second: [Float]
+  /// How many steps were taken.
+  public private(set) var steps = 0
 
   /// An optimiser for a block of `count` parameters.
   public init(count: Int, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8) {
@@ -20,6 +23,12 @@ public struct Adam: Sendable {
     self.epsilon = epsilon
     first = Array(repeating: 0, count: count)
     second = Array(repeating: 0, count: count)
+  }
+
+  /// Goes on from moments that were saved; of another length they are a precondition failure.
+  public mutating func restore(first: [Float], second: [Float], steps: Int) {
+    precondition(first.count == self.first.count && second.count == self.second.count)
+    (self.first, self.second, self.steps) = (first, second, steps)
   }
 
   /// Takes one step, in one pass over the block.

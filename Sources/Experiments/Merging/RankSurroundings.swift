@@ -1,0 +1,95 @@
+import Datasets
+import MPI
+import Merging
+import Networks
+import Tensors
+import Training
+
+/// What a merge works on, whether the members are a run's, a study's or loose checkpoints.
+struct MergeInputs {
+  /// By number; on every rank once a step is shared.
+  var members: [Network]
+
+  /// The images that are learned from; nil without data.
+  let training: Images?
+
+  /// The images that are held out; nil if none are.
+  let heldOut: Images?
+
+  let seed: UInt64
+  let batchSize: Int
+  let isFlipping: Bool
+
+  /// How the ensemble's predictions are combined where they teach.
+  let combination: Combination
+}
+
+/// The ranks as a chain of merging methods finds them: rank 0 decides, all share what a method shares.
+final class RankSurroundings: ChainRunner.Surroundings {
+  private let job: Job
+  private let inputs: MergeInputs
+  let team: any Team
+
+  /// Is told how far the present step is.
+  var progress: ProgressLine?
+
+  /// The ensemble's predictions that were asked for, by temperature.
+  private var targets: [Float: SoftTargets] = [:]
+
+  /// The surroundings on every rank; all ranks have the members.
+  init(_ job: Job, _ inputs: MergeInputs) throws {
+    self.job = job
+    self.inputs = inputs
+    team = try job.team()
+  }
+
+  /// Computes the ensemble's predictions on all ranks, if the method needs them and they are not there.
+  func prepare(for method: MergeMethod) throws {
+    guard case .predictions(let temperature) = method.needs, targets[temperature] == nil,
+      let training = inputs.training
+    else { return }
+    let all = Images(training.dataset, normalization: training.normalization)
+    targets[temperature] = try Teacher(
+      members: inputs.members, combination: inputs.combination, temperature: temperature
+    ).targets(of: all, with: team, phase: "gather soft targets")
+  }
+
+  func resources(for method: MergeMethod, with team: any Team) -> MergeResources {
+    var resources = MergeResources(
+      team: team, samples: inputs.training, seed: inputs.seed,
+      onStep: { [progress] in progress?.update($0, of: $1) })
+    if let training = inputs.training {
+      func batches(_ targets: SoftTargets?) -> ImageBatches {
+        var batches = ImageBatches(
+          training, batchSize: inputs.batchSize, isFlipping: inputs.isFlipping, targets: targets,
+          seed: inputs.seed, purpose: "merge \(method.name)")
+        batches.threads = team.threads
+        return batches
+      }
+      resources.batches = batches(nil)
+      resources.taughtBatches = { [targets] temperature in
+        guard let known = targets[temperature] else {
+          throw MergeError("\(method.name) does not say that it needs the ensemble's predictions")
+        }
+        return batches(known)
+      }
+    }
+    if job.isRoot, let heldOut = inputs.heldOut {
+      resources.validate = { accuracy(of: $0, on: heldOut, threads: team.threads) }
+    }
+    return resources
+  }
+
+  func onRoot(_ work: (any Team) throws -> Void) throws {
+    let threads = ThreadTeam(threads: job.threads)
+    _ = try job.onRoot { try work(threads) }
+  }
+
+  func share(_ indices: [Int], _ numbers: [Float]) throws -> ([Int], [Float]) {
+    guard job.world.size > 1 else { return (indices, numbers) }
+    var (indices, numbers) = (indices, numbers)
+    try job.world.broadcast(&indices, from: 0, phase: "share the merge")
+    try job.world.broadcast(&numbers, from: 0, phase: "share the merge")
+    return (indices, numbers)
+  }
+}

@@ -1,0 +1,56 @@
+import Crypto
+import Datasets
+import Foundation
+import MPI
+
+/// What a data set is, in a line: how many images, and the SHA-256 of them and their labels.
+struct DataFingerprint {
+  let text: String
+
+  init(_ data: DatasetPair) {
+    var hash = SHA256()
+    for part in [data.training, data.test] {
+      hash.update(data: Data("\(part.count) \(part.height) \(part.width) \(part.classes) ".utf8))
+      part.pixels.withUnsafeBytes { hash.update(bufferPointer: $0) }
+      part.labels.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    }
+    text =
+      "\(data.training.count) and \(data.test.count) images of \(data.training.height) ×"
+      + " \(data.training.width), SHA-256 \(hexadecimal(hash.finalize()))"
+  }
+}
+
+/// Bytes as hexadecimal digits.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+}
+
+extension Communicator {
+  /// Sends rank 0's data set to every rank.
+  func broadcast(_ pair: DatasetPair?, phase: String) throws -> DatasetPair {
+    guard size > 1 else {
+      guard let pair else { preconditionFailure("rank 0 has read the data") }
+      return pair
+    }
+    return DatasetPair(
+      training: try broadcast(pair?.training, phase: phase),
+      test: try broadcast(pair?.test, phase: phase))
+  }
+
+  private func broadcast(_ dataset: Dataset?, phase: String) throws -> Dataset {
+    var shape = dataset.map { [$0.height, $0.width, $0.classes] } ?? []
+    var name = [UInt8]((dataset?.name ?? "").utf8)
+    var pixels = dataset?.pixels ?? []
+    var labels = dataset?.labels ?? []
+    try broadcast(&shape, from: 0, phase: phase)
+    try broadcast(&name, from: 0, phase: phase)
+    try broadcast(&pixels, from: 0, phase: phase)
+    try broadcast(&labels, from: 0, phase: phase)
+    return try together {
+      try dataset
+        ?? Dataset(
+          name: String(decoding: name, as: UTF8.self), pixels: pixels, labels: labels,
+          height: shape[0], width: shape[1], classes: shape[2])
+    }
+  }
+}

@@ -1,0 +1,258 @@
+import Datasets
+import Foundation
+import MPI
+import Networks
+import Tensors
+import Training
+
+/// One command at work on a run folder, on every rank at once: what it is about, and the data.
+public final class Session {
+  package let job: Job
+  package let folder: RunFolder
+
+  /// What decides the numbers; on rank 0 with the data's fingerprint, once that is read.
+  package private(set) var experiment: Experiment
+
+  /// Where the data set's files are; nil for their usual place.
+  private let dataFolder: String?
+  private var loadedData: DatasetPair?
+  private var split: ValidationSplit?
+
+  /// The members on every rank, once they were sent.
+  private var sharedMembers: [Network]?
+
+  private init(_ job: Job, folder: RunFolder, experiment: Experiment, dataFolder: String?) {
+    self.job = job
+    self.folder = folder
+    self.experiment = experiment
+    self.dataFolder = dataFolder
+  }
+
+  var world: Communicator { job.world }
+
+  /// The recipe that the experiment started from, by name.
+  public var recipe: String { experiment.recipe }
+
+  // MARK: - Beginning
+
+  /// Starts an experiment in a folder, which is made if need be.
+  ///
+  /// - Parameters:
+  ///   - experiment: what is to be run; if it changes only later stages of the folder's, it takes its
+  ///     place.
+  ///   - path: the run folder.
+  ///   - world: all ranks.
+  ///   - command: the command's name, for the communication record.
+  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - keepsLaterStages: whether a folder that is there keeps its settings of distillation.
+  /// - Returns: the session, for which all ranks have the data.
+  /// - Throws: `JointFailure`, on every rank.
+  public static func create(
+    _ experiment: Experiment, at path: String, in world: Communicator, command: String,
+    dataFolder: String?, threads: Int?, keepingLaterStages keepsLaterStages: Bool = false
+  ) throws -> Session {
+    let session = Session(
+      Job(in: world, command: command, threads: threads), folder: RunFolder(path),
+      experiment: experiment, dataFolder: dataFolder)
+    try world.together {
+      try experiment.validate()
+      try validate(path: path, threads: threads)
+    }
+    // The data is looked at before the folder is made, so that a mistake leaves nothing behind.
+    _ = try session.data()
+    _ = try session.job.onRoot {
+      session.experiment = try session.folder.prepare(
+        for: session.experiment, keepingLaterStages: keepsLaterStages)
+    }
+    return session
+  }
+
+  /// Opens a run folder, or a study's cell, for a later stage.
+  ///
+  /// - Parameters:
+  ///   - path: the folder.
+  ///   - world: all ranks.
+  ///   - command: the command's name, for the communication record.
+  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - change: changes settings of this stage; they are kept in the folder once it is done.
+  /// - Returns: the session.
+  /// - Throws: `JointFailure`, on every rank.
+  public static func open(
+    _ path: String, in world: Communicator, command: String, dataFolder: String? = nil,
+    threads: Int? = nil, changing change: (inout Experiment) -> Void = { _ in }
+  ) throws -> Session {
+    let folder = RunFolder(path)
+    // Rank 0 reads for all: the folder may be on its node alone.
+    var bytes: [UInt8] = []
+    try world.together {
+      try validate(path: path, threads: threads)
+      guard world.isRoot else { return }
+      var experiment = try folder.readExperiment()
+      change(&experiment)
+      try experiment.validate()
+      bytes = [UInt8](try JSONEncoder().encode(experiment))
+    }
+    try world.broadcast(&bytes, from: 0, phase: "experiment")
+    let experiment = try world.together {
+      try JSONDecoder().decode(Experiment.self, from: Data(bytes))
+    }
+    return Session(
+      Job(in: world, command: command, threads: threads), folder: folder, experiment: experiment,
+      dataFolder: dataFolder)
+  }
+
+  /// A session of a study, whose folder the study prepares.
+  ///
+  /// - Parameters:
+  ///   - experiment: the folder's.
+  ///   - world: all ranks.
+  ///   - folder: the run folder.
+  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - other: a session that has read the same data; nil to read it.
+  /// - Returns: the session, for which all ranks have the data.
+  /// - Throws: `JointFailure`, on every rank.
+  static func forStudy(
+    _ experiment: Experiment, in world: Communicator, folder: RunFolder, dataFolder: String?,
+    threads: Int?, sharingDataOf other: Session?
+  ) throws -> Session {
+    let session = Session(
+      Job(in: world, command: "study", threads: threads), folder: folder, experiment: experiment,
+      dataFolder: dataFolder)
+    try world.together { try validate(path: folder.path, threads: threads) }
+    if let other {
+      session.loadedData = other.loadedData
+      session.experiment.data = other.experiment.data
+    }
+    _ = try session.data()
+    return session
+  }
+
+  private static func validate(path: String, threads: Int?) throws(UsageError) {
+    guard !path.isEmpty else { throw UsageError("the run folder has an empty name") }
+    try Job.validate(threads: threads)
+  }
+
+  // MARK: - Data
+
+  /// The data set, read by rank 0 and sent to the others once.
+  func data() throws -> DatasetPair {
+    if let loadedData { return loadedData }
+    let own = try job.onRoot { () throws -> DatasetPair in
+      let pair = try experiment.dataset.load(from: dataFolder)
+      try requireKnown(DataFingerprint(pair).text)
+      try experiment.validate(against: pair.training)
+      _ = try ValidationSplit(
+        pair.training, holdingOut: experiment.validation, seed: experiment.seed)
+      return pair
+    }
+    let pair = try world.broadcast(own, phase: "broadcast data")
+    loadedData = pair
+    return pair
+  }
+
+  /// Checks that the data is what the folder's networks were made from; a new experiment takes it for its own.
+  private func requireKnown(_ found: String) throws(UsageError) {
+    guard let known = experiment.data else {
+      experiment.data = found
+      return
+    }
+    guard found == known else {
+      throw UsageError(
+        "\(folder.path): was made from other data (\(known)) than"
+          + " \(dataFolder ?? experiment.dataset.defaultFolder ?? experiment.dataset.rawValue) holds"
+          + " (\(found)); name the folder's own with --data")
+    }
+  }
+
+  /// Which training images are learned from, and which are held out.
+  private func validationSplit() throws -> ValidationSplit {
+    if let split { return split }
+    let made = try ValidationSplit(
+      try data().training, holdingOut: experiment.validation, seed: experiment.seed)
+    split = made
+    return made
+  }
+
+  /// The images that are learned from.
+  func trainingImages() throws -> Images {
+    Images(
+      try data().training, indices: try validationSplit().training,
+      normalization: experiment.normalization)
+  }
+
+  /// The images that are held out; nil if none are.
+  func heldOutImages() throws -> Images? {
+    let indices = try validationSplit().validation
+    guard !indices.isEmpty else { return nil }
+    return Images(
+      try data().training, indices: indices, normalization: experiment.normalization)
+  }
+
+  /// The test images.
+  func testImages() throws -> Images {
+    Images(try data().test, normalization: experiment.normalization)
+  }
+
+  /// Seeded batches of the images that are learned from.
+  ///
+  /// - Parameters:
+  ///   - purpose: keeps the streams of members and students apart.
+  ///   - index: which member or student.
+  ///   - targets: soft targets to distil from.
+  ///   - threads: how many threads may assemble a batch.
+  /// - Returns: the batches.
+  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
+  func batches(
+    for purpose: String, _ index: Int, targets: SoftTargets? = nil, threads: Int
+  ) throws -> ImageBatches {
+    var batches = ImageBatches(
+      try trainingImages(), batchSize: experiment.training.batchSize,
+      isFlipping: experiment.training.flips, targets: targets, seed: experiment.seed,
+      purpose: purpose, member: index)
+    batches.threads = threads
+    return batches
+  }
+
+  /// Gives a function for the accuracy on the held-out images, if any are held out.
+  ///
+  /// - Parameter threads: how many threads compute it.
+  /// - Returns: the function, or nil.
+  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
+  func validator(threads: Int) throws -> ((Network) -> Double)? {
+    try heldOutImages().map { images in { accuracy(of: $0, on: images, threads: threads) } }
+  }
+
+  // MARK: - Members
+
+  /// The members on every rank: sent by rank 0, once a session.
+  ///
+  /// - Parameter members: by number, on rank 0; nil to read them from the folder.
+  /// - Returns: all of them, by number.
+  /// - Throws: `JointFailure`, on every rank.
+  func membersEverywhere(_ members: [Network]?) throws -> [Network] {
+    if let sharedMembers { return sharedMembers }
+    let own = try job.onRoot { try members ?? folder.readMembers(for: experiment) }
+    let all = try job.broadcast(own, phase: "broadcast members")
+    sharedMembers = all
+    return all
+  }
+
+  /// Takes members that every rank has already.
+  func share(members: [Network]) { sharedMembers = members }
+
+  // MARK: - The end
+
+  /// Writes what the command's messages cost; the last thing that a command does.
+  public func close() throws {
+    let cost = try job.cost()
+    _ = try job.onRoot {
+      guard let cost else { return }
+      var log = try folder.readCommunication()
+      log.replace(cost)
+      try folder.writeJSON(log, "communication.json")
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Tensors
+
+/// A ridge regression as sums over samples: what fits a linear layer, and is added up batch by batch or shard by shard.
+///
+/// Minimises Σ ‖W h + b − t‖² + λ N ‖W‖² over N samples of features h and targets t; the bias is not shrunk:
+///
+///     [W b]ᵀ = (HᵀH + λ N D)⁻¹ HᵀT,   D = diag(1, …, 1, 0)
+///
+/// with a row of H the features and a 1. Products of one batch are taken in single precision, and their sum in double.
+struct NormalEquations {
+  let features: Int
+  let targets: Int
+
+  /// HᵀH, (features + 1)², and HᵀT, (features + 1) × targets, row by row.
+  private(set) var sums: [Double]
+
+  /// No samples yet.
+  init(features: Int, targets: Int) {
+    self.init(
+      features: features, targets: targets,
+      sums: Array(repeating: 0, count: Self.count(features: features, targets: targets)))
+  }
+
+  /// Sums that were taken elsewhere.
+  init(features: Int, targets: Int, sums: [Double]) {
+    precondition(sums.count == Self.count(features: features, targets: targets))
+    (self.features, self.targets, self.sums) = (features, targets, sums)
+  }
+
+  /// How many numbers the sums have.
+  static func count(features: Int, targets: Int) -> Int {
+    (features + 1) * (features + 1 + targets)
+  }
+
+  /// Adds samples.
+  ///
+  /// - Parameters:
+  ///   - h: rows × features; may be longer.
+  ///   - t: rows × targets; may be longer.
+  ///   - rows: how many samples.
+  ///   - parallelism: how the products use the machine.
+  mutating func add(_ h: [Float], _ t: [Float], rows: Int, parallelism: Parallelism) {
+    Self.add(h, features, t, targets, rows: rows, parallelism: parallelism, to: &sums)
+  }
+
+  /// Adds samples to sums that lie in an array.
+  static func add(
+    _ h: [Float], _ features: Int, _ t: [Float], _ targets: Int, rows: Int,
+    parallelism: Parallelism = .whole, to sums: inout [Double]
+  ) {
+    let side = features + 1
+    addProduct(
+      h, features, h, features, rows: rows, parallelism: parallelism, to: &sums, at: 0,
+      stride: side)
+    addProduct(
+      h, features, t, targets, rows: rows, parallelism: parallelism, to: &sums, at: side * side,
+      stride: targets)
+    // The column and the row of the ones are sums, and exact in double precision.
+    for (feature, sum) in columnSums(h, rows: rows, columns: features).enumerated() {
+      sums[feature * side + features] += sum
+      sums[features * side + feature] += sum
+    }
+    sums[side * side - 1] += Double(rows)
+    for (target, sum) in columnSums(t, rows: rows, columns: targets).enumerated() {
+      sums[side * side + features * targets + target] += sum
+    }
+  }
+
+  /// The layer's weights (targets × features) and biases.
+  ///
+  /// - Parameter ridge: λ, per sample.
+  /// - Returns: the layer of the least sum.
+  /// - Throws: ``MergeError`` if the features leave them open, or numbers are infinite.
+  func layer(ridge: Double) throws(MergeError) -> (weights: [Float], biases: [Float]) {
+    let side = features + 1
+    var matrix = Array(sums[..<(side * side)])
+    let count = matrix[side * side - 1]
+    for feature in 0..<features { matrix[feature * side + feature] += ridge * count }
+    let solution: [Double]
+    do {
+      solution = try solvePositiveDefinite(
+        matrix, side, Array(sums[(side * side)...]), columns: targets)
+    } catch {
+      throw MergeError(error.description, isAboutWeights: !sums.allSatisfy(\.isFinite))
+    }
+    var weights: [Float] = []
+    for target in 0..<targets {
+      for feature in 0..<features { weights.append(Float(solution[feature * targets + target])) }
+    }
+    return (weights, (0..<targets).map { Float(solution[features * targets + $0]) })
+  }
+}

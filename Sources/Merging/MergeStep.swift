@@ -1,0 +1,109 @@
+import Networks
+
+/// One step on the way from an ensemble's members to one network.
+///
+/// To add one: write a file with a type of this protocol and its ``MergeMethod``, and name that in
+/// ``MethodCatalog/standard``.
+public protocol MergeStep {
+  /// Takes a merge one step further.
+  ///
+  /// - Parameters:
+  ///   - state: what the steps before have come to.
+  ///   - resources: training data, seed, and the team, for steps that need them.
+  /// - Throws: ``MergeError`` if the step cannot be taken.
+  func apply(to state: inout MergeState, with resources: MergeResources) throws
+}
+
+extension MergeStep {
+  /// Merges members by this step alone.
+  ///
+  /// - Throws: ``MergeError``
+  public func merge(
+    _ members: [Network], with resources: MergeResources = MergeResources()
+  ) throws -> MergeState {
+    var state = try MergeState(members)
+    try apply(to: &state, with: resources)
+    return state
+  }
+}
+
+/// What a step may use.
+public struct MergeResources {
+  /// Who shares the step's work.
+  ///
+  /// A step that is not shared has a team of this process' threads.
+  public var team: any Team
+
+  /// Batches of training data; nil if the step has to do without.
+  public var batches: (any BatchSource)?
+
+  /// Gives batches with the ensemble's predictions at a temperature as soft targets; nil without data.
+  public var taughtBatches: ((_ temperature: Float) throws -> any BatchSource)?
+
+  /// The training samples as they are, to sum over; nil if the step has to do without.
+  public var samples: (any Samples)?
+
+  /// The seed of whatever the step draws.
+  public var seed: UInt64
+
+  /// Called now and then with the steps done and the steps there will be.
+  public var onStep: (Int, Int) -> Void
+
+  /// Gives the accuracy on held-out images of a network, if any are held out.
+  public var validate: ((Network) -> Double)?
+
+  /// Resources.
+  public init(
+    team: any Team = ThreadTeam(), batches: (any BatchSource)? = nil,
+    taughtBatches: ((_ temperature: Float) throws -> any BatchSource)? = nil,
+    samples: (any Samples)? = nil, seed: UInt64 = 1,
+    onStep: @escaping (Int, Int) -> Void = { _, _ in }, validate: ((Network) -> Double)? = nil
+  ) {
+    self.team = team
+    self.batches = batches
+    self.taughtBatches = taughtBatches
+    self.samples = samples
+    self.seed = seed
+    self.onStep = onStep
+    self.validate = validate
+  }
+
+  /// How many threads this worker may compute with; results do not depend on it.
+  public var threads: Int { team.threads }
+
+  /// Sums over the training samples.
+  ///
+  /// - Parameter method: what needs them, for the error.
+  /// - Returns: sums over at least one sample.
+  /// - Throws: ``MergeError`` if there are none.
+  func sums(for method: String) throws(MergeError) -> SampleSums {
+    guard let samples, samples.count > 0 else {
+      throw MergeError("\(method) needs training data, and there is none")
+    }
+    return SampleSums(samples, team: team)
+  }
+
+  /// Batches with the labels alone.
+  ///
+  /// - Parameter method: what needs them, for the error.
+  /// - Returns: the batches.
+  /// - Throws: ``MergeError`` if there are none.
+  func batches(for method: String) throws(MergeError) -> any BatchSource {
+    guard let batches else { throw MergeError("\(method) needs training data, and there is none") }
+    return batches
+  }
+}
+
+/// A merge that cannot be done.
+public struct MergeError: Error, CustomStringConvertible {
+  public let description: String
+
+  /// Whether it is a member's weights that stand in the way, and not what was asked for.
+  public let isAboutWeights: Bool
+
+  /// An error with the text a user sees.
+  public init(_ description: String, isAboutWeights: Bool = false) {
+    self.description = description
+    self.isAboutWeights = isAboutWeights
+  }
+}

@@ -1,0 +1,61 @@
+import Networks
+
+/// A step of merging by the name the command line knows it by.
+public struct MergeMethod: Sendable {
+  public let name: String
+
+  /// One line about the method.
+  public let summary: String
+
+  /// What it cannot do without.
+  public let needs: Needs
+
+  /// Whether all workers take the step together; else one takes it with all its threads, and the others rest.
+  public let isShared: Bool
+
+  /// Whether it works on one member and is no merge: what merges are held against.
+  public let isControl: Bool
+
+  /// In the order they are written in.
+  public let settings: [SettingDeclaration]
+
+  private let make: @Sendable (SettingValues) -> any MergeStep
+
+  /// What a method may need besides the members.
+  public enum Needs: Equatable, Sendable {
+    case nothing
+    /// Training images, some methods with their labels.
+    case trainingData
+    /// Training images and the ensemble's predictions for them at a temperature.
+    case predictions(temperature: Float)
+
+    public var data: Bool { self != .nothing }
+  }
+
+  /// A method.
+  ///
+  /// - Parameters:
+  ///   - name: as the command line and the run folder spell it; lower case letters and hyphens.
+  ///   - summary: one line about it.
+  ///   - needs: what it cannot do without.
+  ///   - isShared: whether all workers take the step together.
+  ///   - isControl: whether it is no merge, but what merges are held against.
+  ///   - settings: what may be set, ``Setting/declaration`` of each.
+  ///   - make: gives the step for some settings.
+  public init(
+    _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
+    isControl: Bool = false, settings: [SettingDeclaration] = [],
+    make: @escaping @Sendable (SettingValues) -> any MergeStep
+  ) {
+    self.name = name
+    self.summary = summary
+    self.needs = needs
+    self.isShared = isShared
+    self.isControl = isControl
+    self.settings = settings
+    self.make = make
+  }
+
+  /// The step that does it.
+  public func step(_ values: SettingValues = SettingValues()) -> any MergeStep { make(values) }
+}

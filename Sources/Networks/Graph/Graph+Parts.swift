@@ -1,0 +1,59 @@
+extension Graph {
+  /// A graph cut out of another, and where its parameters and buffers lie in the other's blocks.
+  public struct Part: Sendable {
+    public let graph: Graph
+    let parameters: [Range<Int>]
+    let buffers: [Range<Int>]
+  }
+
+  /// The graph whose output is a node's value: the node, and all that it depends on.
+  ///
+  /// A value that is no vector is a precondition failure.
+  public func part(upTo node: Int) -> Part {
+    var isNeeded = [Bool](repeating: false, count: nodes.count)
+    isNeeded[node] = true
+    for index in (0...node).reversed() where isNeeded[index] {
+      for source in inputs(of: index) { source.map { isNeeded[$0] = true } }
+    }
+    return part(nodes.indices.filter { isNeeded[$0] }, input: inputShape)
+  }
+
+  /// The first node and the rest of the graph, whose input is the first node's value; nil if more than the first
+  /// node reads the graph's input, or there is no rest.
+  public var firstNodeAndRest: (first: Part, rest: Part)? {
+    guard nodes.count > 1, shapes.readers[0] == [0], shapes.sources[0] == [0] else { return nil }
+    return (
+      part([0], input: inputShape),
+      part(Array(1..<nodes.count), input: shapes.values[1], reading: nodes[0].name)
+    )
+  }
+
+  private func part(_ chosen: [Int], input: Shape, reading name: String = inputName) -> Part {
+    let kept = chosen.map { index in
+      Node(
+        nodes[index].name, nodes[index].layer,
+        reads: nodes[index].inputs.map { $0 == name ? Self.inputName : $0 })
+    }
+    let isChosen = Set(chosen)
+    do {
+      return Part(
+        graph: try Graph(input: input, kept),
+        parameters: tensors.filter { isChosen.contains($0.node) }.map(\.range),
+        buffers: buffers.filter { isChosen.contains($0.node) }.map(\.range))
+    } catch {
+      preconditionFailure("a part of \(self) is no graph: \(error)")
+    }
+  }
+}
+
+extension Network {
+  /// The part of the network that computes a part of its graph.
+  public func part(_ part: Graph.Part) -> Network {
+    Network(
+      part.graph, parameters: part.parameters.flatMap { parameters[$0] },
+      buffers: part.buffers.flatMap { buffers[$0] })
+  }
+
+  /// The network up to a node, whose value is its output.
+  public func part(upTo node: Int) -> Network { part(graph.part(upTo: node)) }
+}

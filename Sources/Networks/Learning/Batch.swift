@@ -1,0 +1,55 @@
+/// A batch of samples, with buffers that are filled again and again.
+public struct Batch: Sendable {
+  /// How many samples are in it now, at most ``capacity``.
+  public var count = 0
+
+  public let capacity: Int
+  public let features: Int
+
+  /// Samples × features.
+  public var inputs: [Float]
+
+  /// The class of each sample.
+  public var labels: [Int]
+
+  /// Samples × classes of target probabilities, for distillation; empty where there are none.
+  public var targets: [Float] = []
+
+  /// An empty batch with room for `capacity` samples of `features` inputs each.
+  public init(capacity: Int, features: Int) {
+    self.capacity = capacity
+    self.features = features
+    inputs = Array(repeating: 0, count: capacity * features)
+    labels = Array(repeating: 0, count: capacity)
+  }
+}
+
+/// Epochs of batches that training and merging learn from.
+///
+/// A source knows where its samples come from, how they are ordered and augmented; what learns from
+/// it only asks for the next batch. Epochs may be asked for in any order, and give the same batches
+/// each time.
+public protocol BatchSource: Sendable {
+  var batchSize: Int { get }
+  var batchesPerEpoch: Int { get }
+  var features: Int { get }
+  var sampleCount: Int { get }
+
+  /// Draws the epoch's order and augmentation.
+  mutating func startEpoch(_ epoch: Int)
+
+  /// Fills `batch` with some rows of the `index`th batch of the epoch, or with as many of them as it has.
+  func fill(_ batch: inout Batch, with index: Int, rows: Range<Int>)
+}
+
+extension BatchSource {
+  /// Fills `batch` with the `index`th batch of the epoch.
+  public func fill(_ batch: inout Batch, with index: Int) {
+    fill(&batch, with: index, rows: 0..<batchSize)
+  }
+
+  /// How many samples the `index`th batch of an epoch has: fewer in the last one.
+  public func count(ofBatch index: Int) -> Int {
+    min(batchSize, sampleCount - index * batchSize)
+  }
+}

@@ -1,0 +1,88 @@
+import Tensors
+
+/// Those who share work: the ranks of a job, or the threads of one process.
+///
+/// All members of a team run the same code on the same values, and meet in these calls: each part is computed by one of them, and
+/// everybody gets every result, in the order of the parts. What comes out depends on neither how many there are nor how many
+/// threads each has. ``worker(of:)`` tells who does which part, and who trained which member.
+public protocol Team: Sendable {
+  /// How many workers there are, and which this is.
+  var size: Int { get }
+  var rank: Int { get }
+
+  /// How many threads this worker may compute with.
+  var threads: Int { get }
+
+  /// What `body` gives for every part, in order, on every worker.
+  ///
+  /// - Parameters:
+  ///   - count: how many parts.
+  ///   - phase: what the messages are for, as the ledger has it.
+  ///   - body: computes a part, perhaps on another thread.
+  /// - Returns: one array a part.
+  /// - Throws: on every worker, if `body` throws on any.
+  func map<Element: BitwiseCopyable & Sendable>(
+    _ count: Int, phase: String, _ body: @Sendable (Int) throws -> [Element]
+  ) throws -> [[Element]]
+
+  /// The parts' numbers added element by element in the order of the parts, on every worker.
+  ///
+  /// - Parameters:
+  ///   - count: how many parts.
+  ///   - length: how many numbers each gives.
+  ///   - phase: what the messages are for.
+  ///   - body: computes a part.
+  /// - Returns: `length` numbers.
+  /// - Throws: on every worker, if `body` throws on any.
+  func sum(
+    _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Double]
+  ) throws -> [Double]
+}
+
+extension Team {
+  /// The worker who does a part, and who trains and holds the member of that number.
+  public func worker(of part: Int) -> Int { Networks.worker(of: part, among: size) }
+}
+
+/// Who of some workers does a part, and trains and holds the member of that number: they are dealt out in turn.
+public func worker(of part: Int, among size: Int) -> Int { part % size }
+
+/// A team of one process, whose threads share the parts.
+public struct ThreadTeam: Team {
+  public let threads: Int
+  public var size: Int { 1 }
+  public var rank: Int { 0 }
+
+  /// A team of some threads.
+  public init(threads: Int = 1) { self.threads = threads }
+
+  public func map<Element: BitwiseCopyable & Sendable>(
+    _ count: Int, phase: String, _ body: @Sendable (Int) throws -> [Element]
+  ) throws -> [[Element]] {
+    try concurrentMap(count, threads: threads) { part in Result { try body(part) } }
+      .map { try $0.get() }
+  }
+
+  public func sum(
+    _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Double]
+  ) throws -> [Double] {
+    total(try map(count, phase: phase, body).map { $0[...] }, count: length)
+  }
+}
+
+/// Parts' numbers, added in the order of the parts.
+///
+/// - Parameters:
+///   - parts: each of `count` numbers.
+///   - count: how many numbers.
+/// - Returns: `count` numbers.
+public func total(_ parts: [ArraySlice<Double>], count: Int) -> [Double] {
+  var result = [Double](repeating: 0, count: count)
+  var sums = result.mutableSpan
+  for part in parts {
+    precondition(part.count == count, "a part of \(part.count) numbers among \(count)")
+    let part = part.span
+    for i in sums.indices { sums[i] += part[i] }
+  }
+  return result
+}

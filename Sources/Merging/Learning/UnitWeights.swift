@@ -45,8 +45,8 @@ struct UnitWeights: Sendable {
   private(set) var gradient: [Float]
   private var optimizer: Adam
 
-  /// The most numbers of a member that a part has: so few that the parts of a layer share out evenly.
-  private static let partSize = 16_000
+  /// The most numbers of a member that a part has: some 200 kB of each member.
+  private static let partSize = 50_000
 
   init(_ graph: Graph, members: Int) {
     memberCount = members

@@ -39,4 +39,29 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
       return try MNISTFolder(path: folder, name: self).read()
     }
   }
+
+  /// Reads a folder's training images alone.
+  ///
+  /// - Parameter folder: holds the two IDX files.
+  /// - Returns: the images.
+  /// - Throws: ``DataError``
+  public func loadTraining(from folder: String) throws(DataError) -> Dataset {
+    try MNISTFolder(path: folder, name: self).read("train", prefix: "train")
+  }
+
+  /// Reads the test images alone, or makes them.
+  ///
+  /// - Parameter folder: where their files are; by default ``defaultFolder``.
+  /// - Returns: the images.
+  /// - Throws: ``DataError``
+  public func loadTest(from folder: String? = nil) throws(DataError) -> Dataset {
+    switch self {
+    case .synthetic: return try SyntheticImages().makePair().test
+    case .fashionMNIST, .mnist:
+      guard let folder = folder ?? defaultFolder else {
+        throw DataError(rawValue, "no folder of test images is given: \(advice)")
+      }
+      return try MNISTFolder(path: folder, name: self).read("test", prefix: "t10k")
+    }
+  }
 }

@@ -75,7 +75,11 @@ public struct ImageBatches: BatchSource {
   public func fill(_ batch: inout Batch, with index: Int, rows: Range<Int>) {
     precondition(!order.isEmpty, "startEpoch comes before the first batch")
     let start = index * batchSize
-    let samples = start + rows.lowerBound..<min(start + rows.upperBound, order.count)
+    fill(&batch, places: start + rows.lowerBound..<min(start + rows.upperBound, order.count))
+  }
+
+  /// Fills `batch` with the images at some places of the epoch's order.
+  func fill(_ batch: inout Batch, places samples: Range<Int>) {
     batch.count = samples.count
     if let targets, batch.targets.isEmpty {
       batch.targets = Array(repeating: 0, count: batch.capacity * targets.classes)

@@ -11,11 +11,34 @@ public struct Images: Samples {
   public let indices: [Int]
   public let normalization: Normalization
 
-  /// Some images of a set; nil for all of them.
-  public init(_ dataset: Dataset, indices: [Int]? = nil, normalization: Normalization) {
+  /// Whether augmentation shows images mirrored left to right as often as they are.
+  public let isFlipping: Bool
+
+  /// Whether samples are written mirrored.
+  private var isMirrored = false
+
+  /// Some images of a set.
+  ///
+  /// - Parameters:
+  ///   - dataset: the set.
+  ///   - indices: which images; nil for all of them.
+  ///   - normalization: how bytes become inputs.
+  ///   - isFlipping: whether augmentation mirrors them.
+  public init(
+    _ dataset: Dataset, indices: [Int]? = nil, normalization: Normalization,
+    isFlipping: Bool = false
+  ) {
     self.dataset = dataset
     self.indices = indices ?? Array(0..<dataset.count)
     self.normalization = normalization
+    self.isFlipping = isFlipping
+  }
+
+  public var views: [any Samples] {
+    guard isFlipping else { return [self] }
+    var mirrored = self
+    mirrored.isMirrored = true
+    return [self, mirrored]
   }
 
   public var count: Int { indices.count }
@@ -26,12 +49,14 @@ public struct Images: Samples {
 
   /// The first images, or all if there are not so many.
   public func prefix(_ count: Int) -> Images {
-    Images(dataset, indices: Array(indices.prefix(count)), normalization: normalization)
+    Images(
+      dataset, indices: Array(indices.prefix(count)), normalization: normalization,
+      isFlipping: isFlipping)
   }
 
-  /// Writes some images as they are, row by row.
+  /// Writes some images, row by row.
   public func write(_ places: Range<Int>, into inputs: inout [Float]) {
-    write(places, isFlipped: { _ in false }, into: &inputs)
+    write(places, isFlipped: { _ in isMirrored }, into: &inputs)
   }
 
   /// Writes some images as floats, row by row.

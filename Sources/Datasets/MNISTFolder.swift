@@ -20,6 +20,14 @@ struct MNISTFolder {
     return DatasetPair(training: training, test: test)
   }
 
+  /// Reads one of the two parts, `train` or `t10k`.
+  func read(_ part: String, prefix: String) throws(DataError) -> Dataset {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw DataError(path, "no such folder; \(name.advice)")
+    }
+    return try readPart(part, prefix: prefix)
+  }
+
   private func readPart(_ part: String, prefix: String) throws(DataError) -> Dataset {
     let imagePath = try find("\(prefix)-images", "idx3-ubyte")
     let labelPath = try find("\(prefix)-labels", "idx1-ubyte")

@@ -37,7 +37,24 @@ extension Communicator {
     }
   }
 
-  /// The ranks' values one after the other, when every rank knows all counts.
+  /// Collects every rank's values on every rank, where all ranks know how many each has.
+  ///
+  /// As ``allgather(_:phase:)``, with nothing sent but the values. MPI-3.1, section 5.7.
+  ///
+  /// - Parameters:
+  ///   - values: This rank's contribution, `counts[rank]` elements.
+  ///   - counts: One a rank, the same on all ranks.
+  ///   - phase: The ledger's label.
+  /// - Returns: The ranks' values one after the other.
+  /// - Throws: ``MPIError``, on all ranks where types or the total of the counts differ.
+  public func allgather<S: MPIScalar>(
+    _ values: [S], knowing counts: [Int], phase: String
+  ) throws(MPIError) -> [S] {
+    precondition(counts.count == size && counts[rank] == values.count)
+    try agree(on: Call("allgather", S.self, phase: phase, count: counts.reduce(0, +)))
+    return try allgather(values, counts: counts, phase: phase)
+  }
+
   private func allgather<S: MPIScalar>(
     _ values: [S], counts: [Int], phase: String
   ) throws(MPIError) -> [S] {

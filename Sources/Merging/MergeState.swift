@@ -70,7 +70,22 @@ public struct MergeState: Sendable {
     network = Self.mean(of: members)
   }
 
-  public var graph: Graph { network.graph }
+  /// The members' graph, which that of ``network`` may differ from in width.
+  public var graph: Graph { members[0].graph }
+
+  /// The merged network, for a step that compares its units with the members'.
+  ///
+  /// - Parameter method: the step, for the error.
+  /// - Returns: a network of ``graph``.
+  /// - Throws: ``MergeError`` if a step before gave it other widths.
+  func network(for method: String) throws(MergeError) -> Network {
+    guard network.graph == graph else {
+      throw MergeError(
+        "\(method) compares the merged network's units with the members', and what comes before has made"
+          + " it \(network.graph), where members are \(graph)")
+    }
+    return network
+  }
 
   /// The members lined up by ``alignment``; each computes what it did before.
   public var alignedMembers: [Network] {
@@ -116,9 +131,10 @@ public struct MergeState: Sendable {
     replaceNetwork(by: hardNetwork)
   }
 
-  /// Takes a better network for the members as they are lined up.
+  /// Takes a better network for the members as they are lined up; its groups may have other numbers of units.
   public mutating func replaceNetwork(by network: Network) {
-    precondition(network.graph == graph)
+    precondition(
+      network.graph.inputs == graph.inputs && network.graph.outputs == graph.outputs)
     self.network = network
     hardNetwork = nil
   }
@@ -144,7 +160,7 @@ public struct MergeState: Sendable {
 }
 
 extension MergeState {
-  /// What another worker needs to take the next step: the alignment, and the network's numbers.
+  /// What another worker needs to take the next step: the alignment, the network's graph if it is another, and its numbers.
   struct Shared {
     let indices: [Int]
     let numbers: [Float]
@@ -152,21 +168,24 @@ extension MergeState {
 
   var shared: Shared {
     Shared(
-      indices: [isAligned ? 1 : 0] + alignment.flat,
+      indices: [isAligned ? 1 : 0] + alignment.flat
+        + (network.graph == graph ? [] : network.graph.description.utf8.map(Int.init)),
       numbers: network.parameters + network.buffers)
   }
 
   /// Takes over how far another worker is.
-  mutating func adopt(_ shared: Shared) {
+  mutating func adopt(_ shared: Shared) throws {
+    let unitCount = alignment.flat.count
     isAligned = shared.indices[0] == 1
     alignment = Alignment(
-      flat: Array(shared.indices.dropFirst()), members: members.count, graph.symmetry)
+      flat: Array(shared.indices[1..<1 + unitCount]), members: members.count, graph.symmetry)
     softPermutations = nil
     hardNetwork = nil
-    let border = graph.parameterCount
+    let text = shared.indices[(1 + unitCount)...].map { UInt8($0) }
+    let own = text.isEmpty ? graph : try Graph(parsing: String(decoding: text, as: UTF8.self))
+    let border = own.parameterCount
     network = Network(
-      graph, parameters: Array(shared.numbers[..<border]), buffers: Array(shared.numbers[border...])
-    )
+      own, parameters: Array(shared.numbers[..<border]), buffers: Array(shared.numbers[border...]))
   }
 }
 

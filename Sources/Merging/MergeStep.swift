@@ -40,8 +40,11 @@ public struct MergeResources {
   /// Gives batches with the ensemble's predictions at a temperature as soft targets; nil without data.
   public var taughtBatches: ((_ temperature: Float) throws -> any BatchSource)?
 
-  /// The training samples as they are, to sum over; nil if the step has to do without.
-  public var samples: (any Samples)?
+  /// Sums over the training samples as they are; nil if the step has to do without. The team's, as `sums(for:)` gives them.
+  public var sums: SampleSums?
+
+  /// Whether samples lie with different workers.
+  public var isSharded: Bool { sums?.isSharded ?? false }
 
   /// The seed of whatever the step draws.
   public var seed: UInt64
@@ -50,19 +53,22 @@ public struct MergeResources {
   public var onStep: (Int, Int) -> Void
 
   /// Gives the accuracy on held-out images of a network, if any are held out.
-  public var validate: ((Network) -> Double)?
+  ///
+  /// Where samples are sharded every worker must ask, and gets the same; else the first worker alone has it.
+  public var validate: ((Network) throws -> Double)?
 
   /// Resources.
   public init(
     team: any Team = ThreadTeam(), batches: (any BatchSource)? = nil,
     taughtBatches: ((_ temperature: Float) throws -> any BatchSource)? = nil,
     samples: (any Samples)? = nil, seed: UInt64 = 1,
-    onStep: @escaping (Int, Int) -> Void = { _, _ in }, validate: ((Network) -> Double)? = nil
+    onStep: @escaping (Int, Int) -> Void = { _, _ in },
+    validate: ((Network) throws -> Double)? = nil
   ) {
     self.team = team
     self.batches = batches
     self.taughtBatches = taughtBatches
-    self.samples = samples
+    sums = samples.map { SampleSums($0, team: team) }
     self.seed = seed
     self.onStep = onStep
     self.validate = validate
@@ -77,10 +83,11 @@ public struct MergeResources {
   /// - Returns: sums over at least one sample.
   /// - Throws: ``MergeError`` if there are none.
   func sums(for method: String) throws(MergeError) -> SampleSums {
-    guard let samples, samples.count > 0 else {
+    guard var sums, sums.sampleCount > 0 else {
       throw MergeError("\(method) needs training data, and there is none")
     }
-    return SampleSums(samples, team: team)
+    sums.team = team
+    return sums
   }
 
   /// Batches with the labels alone.

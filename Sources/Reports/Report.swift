@@ -32,7 +32,10 @@ struct Report {
   /// Writes the page into the folder.
   func write() throws {
     let sections =
-      [resultsSection, learningSection, try permutationSection(), lineSection, barrierSection]
+      [
+        resultsSection, try shardSection(), classSection, learningSection, try permutationSection(),
+        lineSection, barrierSection,
+      ]
       + [communicationSection, settingsSection]
     let page = HTMLPage(
       title: "\(counted(experiment.members, "member")) of \(experiment.architecture) on"

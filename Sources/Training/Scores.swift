@@ -17,6 +17,9 @@ public struct Scores: Codable, Equatable, Sendable {
   /// confidence, weighted by samples.
   public let ece: Double
 
+  /// The share of each class' samples that is classified correctly, nil of a class without any; nil of a mean of scores.
+  public var classAccuracies: [Double?]?
+
   /// Scores that are already known.
   public init(accuracy: Double, nll: Double, brier: Double, ece: Double) {
     self.accuracy = accuracy
@@ -37,6 +40,7 @@ public struct Scores: Codable, Equatable, Sendable {
     var nll = 0.0
     var brier = 0.0
     let binCount = 15
+    var byClass = [(count: Int, correct: Int)](repeating: (0, 0), count: classes)
     var bins = [(count: Int, correct: Int, confidence: Double)](
       repeating: (0, 0, 0), count: binCount)
     for (sample, label) in labels.enumerated() {
@@ -44,6 +48,8 @@ public struct Scores: Codable, Equatable, Sendable {
       let best = probabilities.prediction(sample)
       let confidence = row[row.startIndex + best]
       correct += best == label ? 1 : 0
+      byClass[label].count += 1
+      byClass[label].correct += best == label ? 1 : 0
       // The smallest positive number stands for a probability that was rounded to zero.
       nll -= log(max(row[row.startIndex + label], .leastNormalMagnitude))
       for (c, p) in row.enumerated() {
@@ -59,6 +65,7 @@ public struct Scores: Codable, Equatable, Sendable {
     accuracy = Double(correct) / samples
     self.nll = nll / samples
     self.brier = brier / samples
+    classAccuracies = byClass.map { $0.count > 0 ? Double($0.correct) / Double($0.count) : nil }
     ece = bins.reduce(0) { $0 + abs(Double($1.correct) - $1.confidence) } / samples
   }
 }

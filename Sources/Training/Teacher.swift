@@ -36,6 +36,22 @@ public struct Teacher: Sendable {
     return SoftTargets(classes: members[0].graph.outputs, values: Array(parts.joined()))
   }
 
+  /// The soft targets of the shards that this worker has; nothing is sent.
+  ///
+  /// - Parameters:
+  ///   - shards: members' own images.
+  ///   - threads: how many threads compute.
+  /// - Returns: by member, targets of its images' whole set; nil for shards of other workers.
+  public func targets(of shards: ShardedImages, threads: Int) throws -> [SoftTargets?] {
+    try shards.shards.map { shard in
+      try shard.map {
+        let all = Images($0.dataset, normalization: $0.normalization)
+        return try targets(
+          of: all, with: ThreadTeam(threads: threads), phase: "gather soft targets")
+      }
+    }
+  }
+
   /// The soft targets of some images, for each image as it is and mirrored.
   ///
   /// Mean logits: softmax(mean_m z_m / T). Mean probabilities: mean_m softmax(z_m / T).

@@ -20,7 +20,10 @@ public struct Trainer {
   public var onCollapse: (EpochRecord) -> Void = { _ in }
 
   /// Gives the accuracy on held-out images after each epoch, if any are held out.
-  public var validate: ((Network) -> Double)?
+  public var validate: ((Network) throws -> Double)?
+
+  /// Who shares the steps where batches are sharded.
+  public var team: any Team = ThreadTeam()
 
   /// A trainer.
   public init(_ settings: TrainingSettings, subject: String) {
@@ -48,7 +51,7 @@ public struct Trainer {
     let classes = network.graph.outputs
     var records: [EpochRecord] = []
     try learner.learn(
-      from: batches, minimizing: loss, onStep: onBatch,
+      from: batches, minimizing: loss, withTeamIfSharded: team, onStep: onBatch,
       endEpoch: { epoch, averages, subject in
         guard averages.loss.isFinite, subject.network.isFinite else {
           throw DivergenceError(
@@ -56,7 +59,7 @@ public struct Trainer {
         }
         let record = EpochRecord(
           epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
-          validationAccuracy: validate?(subject.network))
+          validationAccuracy: try validate?(subject.network))
         if record.isCollapsed(classes: classes),
           !records.contains(where: { $0.isCollapsed(classes: classes) })
         {

@@ -33,6 +33,13 @@ public struct DivergenceError: Error, CustomStringConvertible {
   public let epoch: Int
   public let learningRate: Float
 
+  /// An error about what learned.
+  public init(subject: String, epoch: Int, learningRate: Float) {
+    self.subject = subject
+    self.epoch = epoch
+    self.learningRate = learningRate
+  }
+
   public var description: String {
     "\(subject): the loss became infinite or NaN in epoch \(epoch) at learning rate \(learningRate);"
       + " try a smaller --learning-rate"

@@ -16,7 +16,7 @@ struct DistillCommand: ParsableCommand {
   func run() throws {
     try onRanks { world in
       let session = try Session.open(
-        folder, in: world, command: "distill", dataFolder: machine.data,
+        folder, in: world, command: "distill", data: machine.place,
         threads: machine.threads, changing: distillation.apply)
       try session.distill()
       try session.close()

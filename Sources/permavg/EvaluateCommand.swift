@@ -69,7 +69,7 @@ struct EvaluateCommand: ParsableCommand {
       }
     }
     let session = try Session.open(
-      paths[0], in: world, command: "evaluate", dataFolder: machine.data, threads: machine.threads)
+      paths[0], in: world, command: "evaluate", data: machine.place, threads: machine.threads)
     let results = try session.evaluate()
     try session.close()
     guard json else { return session.printTable(results) }

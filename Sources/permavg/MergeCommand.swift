@@ -42,7 +42,7 @@ struct MergeCommand: ParsableCommand {
       }
     }
     let session = try Session.open(
-      paths[0], in: world, command: "merge", dataFolder: machine.data, threads: machine.threads)
+      paths[0], in: world, command: "merge", data: machine.place, threads: machine.threads)
     let chains = try world.together {
       try merging.chains(Recipe(rawValue: session.recipe) ?? .default)
     }

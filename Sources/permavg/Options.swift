@@ -29,6 +29,32 @@ struct MachineOptions: ParsableArguments {
   var data: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Folder of each member's own training images, with {member} for its number from 0: two IDX files, read"
+        + " by the rank that trains the member and sent to none. Test images come from --data.",
+      valueName: "dir"))
+  var shardData: String?
+
+  /// Where the images are.
+  var place: DataPlace { DataPlace(data, shardFolders: shardData) }
+
+  /// Says in an experiment if members have folders of their own.
+  ///
+  /// - Throws: `UsageError` if the data is to be split as well.
+  func apply(to experiment: inout Experiment) throws {
+    guard let shardData else { return }
+    guard experiment.shards == nil else {
+      throw UsageError(
+        "--shards splits one data set, and --shard-data names a folder a member: give one of them")
+    }
+    guard shardData.contains("{member}") else {
+      throw UsageError(
+        "--shard-data \(shardData): expected {member} in it, which stands for the member's number")
+    }
+    experiment.shards = Sharding(.folders)
+  }
+
+  @Option(
     help:
       "Threads a rank may compute with; results do not depend on it. (default: the node's cores, shared out among the ranks that work)"
   )
@@ -51,6 +77,23 @@ func graph(_ argument: String) throws -> Graph {
   } catch {
     throw ValidationError(argument == text ? "\(error)" : "\(argument): \(error)")
   }
+}
+
+/// Every exchange with its summary and its settings.
+private let exchangeList = ExchangeMethod.all.map { method in
+  let settings = method.settings.map {
+    "    \($0.name)=\($0.defaultText): \($0.help) (\($0.range))"
+  }
+  return (["\(method.name): \(method.summary)"] + settings).joined(separator: "\n")
+}.joined(separator: "\n")
+
+/// The rule that an argument names.
+private func shardRule(_ argument: String) throws -> ShardRule {
+  guard let rule = ShardRule(argument) else {
+    throw ValidationError(
+      "--shards \(argument): \(ShardRule.problem(with: argument))")
+  }
+  return rule
 }
 
 /// What the members are and how they are trained.
@@ -91,6 +134,31 @@ struct ExperimentOptions: ParsableArguments {
         + " (default: \(defaults.validation))", valueName: "images"))
   var validation: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "What members tell each other while they train, with settings as in \"fedavg(every=2e)\".",
+      discussion: exchangeList, valueName: "exchange"),
+    transform: {
+      do {
+        return try Coupling(parsing: $0)
+      } catch { throw ValidationError("--exchange \($0): \(error)") }
+    })
+  var exchange: Coupling?
+
+  @Option(
+    help: ArgumentHelp(
+      "Split the training images among the members, who then share none: iid, dirichlet:A (classes by shares"
+        + " drawn with concentration A), classes:K (K classes each), sizes:A (unequal sizes). Needs as many"
+        + " images as members; see also --shard-data.", valueName: "rule"),
+    transform: shardRule)
+  var shards: ShardRule?
+
+  @Option(
+    help: ArgumentHelp(
+      "Training images of a member. (default: all, shared out; needs --shards)", valueName: "images"
+    ))
+  var shardSize: Int?
+
   @Option(help: "Passes over the training images. (default: \(defaults.training.epochs))")
   var epochs: Int?
 
@@ -122,6 +190,15 @@ struct ExperimentOptions: ParsableArguments {
     help: "Mirror training images with probability one half. (default: --flips)")
   var flips: Bool?
 
+  func validate() throws {
+    if shardSize != nil, shards == nil {
+      throw ValidationError("--shard-size says how large shards are, and needs --shards")
+    }
+    if shards == .folders {
+      throw ValidationError("--shards folders: name the members' folders with --shard-data")
+    }
+  }
+
   /// The experiment that the options describe.
   var experiment: Experiment {
     var result = recipe.experiment
@@ -133,6 +210,8 @@ struct ExperimentOptions: ParsableArguments {
     dataset.map { result.dataset = $0 }
     normalization.map { result.normalization = $0 }
     validation.map { result.validation = $0 }
+    exchange.map { result.exchange = $0 }
+    if let shards { result.shards = Sharding(shards, size: shardSize) }
     epochs.map { result.training.epochs = $0 }
     batchSize.map { result.training.batchSize = $0 }
     learningRate.map { result.training.learningRate = $0 }

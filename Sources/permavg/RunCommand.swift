@@ -21,10 +21,12 @@ struct RunCommand: ParsableCommand {
     var experiment = members.experiment
     count.apply(to: &experiment)
     distillation.apply(to: &experiment)
-    try onRanks { world in
+    try onRanks { [experiment] world in
+      var experiment = experiment
+      try world.together { try machine.apply(to: &experiment) }
       let chains = try world.together { try merging.chains(members.recipe) }
       let session = try Session.create(
-        experiment, at: output, in: world, command: "run", dataFolder: machine.data,
+        experiment, at: output, in: world, command: "run", data: machine.place,
         threads: machine.threads)
       let results = try session.runAll(merging: chains)
       try session.writeReport()

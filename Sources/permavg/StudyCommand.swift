@@ -51,7 +51,7 @@ struct StudyCommand: ParsableCommand {
           try chains.map { try $0.settingDefaults(settings.apply) }
         })
       let study = try Study(
-        plan, at: output, in: world, dataFolder: machine.data, threads: machine.threads)
+        plan, at: output, in: world, data: machine.place, threads: machine.threads)
       if let table = try study.run(onTable: { try $0.writePage() }) {
         print("\n\(table.text)\n\nReport: \(output)/study.html")
       }

@@ -17,9 +17,11 @@ struct TrainCommand: ParsableCommand {
   func run() throws {
     var experiment = members.experiment
     count.apply(to: &experiment)
-    try onRanks { world in
+    try onRanks { [experiment] world in
+      var experiment = experiment
+      try world.together { try machine.apply(to: &experiment) }
       let session = try Session.create(
-        experiment, at: output, in: world, command: "train", dataFolder: machine.data,
+        experiment, at: output, in: world, command: "train", data: machine.place,
         threads: machine.threads, keepingLaterStages: true)
       _ = try session.trainMembers()
       try session.close()

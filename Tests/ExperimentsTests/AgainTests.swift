@@ -86,6 +86,9 @@ import Testing
         try RunFolder(run).readLearningLog().curves.map(\.learner) == [
           .member(0), .member(1), .merge(chain: "permavg(epochs=1)", step: 0), .student(0),
         ])
+      try Program.succeed(["distill", run, "--students", "0", "--alpha", "0.7"])
+      #expect(try files.contentsOfDirectory(atPath: "\(run)/students").isEmpty)
+      #expect(try RunFolder(run).readExperiment().students == 0)
 
       // Of the merge nothing changed but that there is another one.
       try Program.succeed(["run"] + members(run) + ["--method", "naive", "--students", "0"])

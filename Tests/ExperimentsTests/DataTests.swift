@@ -9,21 +9,31 @@ struct SmallImages {
   /// Their pixels are the other way round.
   var isNegative = false
 
-  /// Writes 300 images to learn from and 100 to test with, of 4 × 4 pixels: noise, and a bright pixel for the class.
+  /// Images to learn from, and pixels along an edge.
+  var count = 300
+  var side = 4
+
+  /// How many classes there are among the images to learn from.
+  var classes: UInt64 = 10
+
+  /// Other images for another.
+  var seed: UInt64 = 0
+
+  /// Writes images to learn from and 100 to test with: noise, and a bright pixel for the class.
   func write(to folder: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (part, count) in [("train", 300), ("t10k", 100)] {
-      var random = RandomNumbers(state: UInt64(count))
-      let labels = (0..<count).map { _ in UInt8(random.next() % 10) }
+    for (part, count, classes) in [("train", count, classes), ("t10k", 100, 10)] {
+      var random = RandomNumbers(state: UInt64(count) + seed)
+      let labels = (0..<count).map { _ in UInt8(random.next() % classes) }
       let pixels = labels.flatMap { label in
-        (0..<16).map { pixel -> UInt8 in
+        (0..<side * side).map { pixel -> UInt8 in
           let value = UInt8(random.next() % 64) + (pixel == label ? 150 : 0)
           return isNegative ? 255 - value : value
         }
       }
       func size(_ number: Int) -> [UInt8] { [0, 0, UInt8(number >> 8), UInt8(number & 255)] }
       try ExperimentsTests.write(
-        [0, 0, 8, 3] + size(count) + size(4) + size(4) + pixels,
+        [0, 0, 8, 3] + size(count) + size(side) + size(side) + pixels,
         to: "\(folder)/\(part)-images-idx3-ubyte")
       try ExperimentsTests.write(
         [0, 0, 8, 1] + size(count) + labels, to: "\(folder)/\(part)-labels-idx1-ubyte")

@@ -21,8 +21,11 @@ struct Traffic {
 
   /// Sums of `length` doubles: those of each part go to rank 0, and the total goes back to every rank.
   func sum(parts: Int, of length: Int) -> Int {
-    8 * length * away(parts) + broadcast(8 * length)
+    reduce(parts: parts, bytes: 8 * length)
   }
+
+  /// What each part gives goes to rank 0, and as many bytes to every rank.
+  func reduce(parts: Int, bytes: Int) -> Int { bytes * away(parts) + broadcast(bytes) }
 }
 
 extension CommunicationLog.Command {

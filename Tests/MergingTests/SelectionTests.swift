@@ -5,6 +5,12 @@ import Testing
 
 @testable import Merging
 
+private func given(_ batches: RandomBatches) -> MergeResources {
+  MergeResources(
+    batches: batches,
+    samples: SamplesInMemory(batches.inputs, labels: batches.labels, features: batches.features))
+}
+
 /// Choosing hidden units among all members'.
 @Suite struct SelectionTests {
   @Test(arguments: 0..<3)
@@ -44,7 +50,7 @@ import Testing
         graph, parameters: try fixture.parameters(graph, prefix: "members.\($0)."))
     }
     let batches = RandomBatches(inputs: try fixture.floats("inputs"), features: 8)
-    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
+    let merged = try run("neuron-selection", members, resources: given(batches))
       .network
     let first = graph.layers[0]
     for (place, unit) in try fixture.integers("units.0").enumerated() {
@@ -67,7 +73,7 @@ import Testing
       let copies = try Copies(text, count: count, seed: 1)
       let batches = RandomBatches(labelledBy: copies.original, count: 2000, seed: 1)
       let merge = try run(
-        "neuron-selection", copies.members, resources: MergeResources(batches: batches))
+        "neuron-selection", copies.members, resources: given(batches))
       // On other inputs than it was fitted on.
       let inputs = normals(500 * 20, seed: 9)
       let (own, other) = (
@@ -83,7 +89,7 @@ import Testing
     let graph = try #require(Graph("10-12-3"))
     let members = (0..<4).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 3000, seed: 1)
-    let selected = try run("neuron-selection", members, resources: MergeResources(batches: batches))
+    let selected = try run("neuron-selection", members, resources: given(batches))
       .network
     let inputs = batches.inputs
     let outputs = members.map { logits($0, inputs, rows: 3000) }
@@ -103,7 +109,7 @@ import Testing
     let graph = try #require(Graph("20-300-40-5"))
     let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 700, seed: 1)
-    let resources = MergeResources(batches: batches)
+    let resources = given(batches)
     let result = try run("neuron-selection", members, resources: resources)
     for threads in [2, 3] {
       let other = try run("neuron-selection", members, resources: resources, threads: threads)
@@ -117,7 +123,7 @@ import Testing
     let graph = try #require(Graph("6-3"))
     let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 50, seed: 1)
-    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
+    let merged = try run("neuron-selection", members, resources: given(batches))
     #expect(merged.network.parameters == mean(of: members.map(\.parameters)))
   }
 
@@ -125,7 +131,7 @@ import Testing
     let graph = try #require(Graph("6-30-3"))
     let members = (0..<3).map { randomNetwork(graph, seed: $0) }
     let batches = RandomBatches(labelledBy: members[0], count: 20, seed: 1)
-    let merged = try run("neuron-selection", members, resources: MergeResources(batches: batches))
+    let merged = try run("neuron-selection", members, resources: given(batches))
       .network
     #expect(merged.isFinite && merged.graph == graph)
     let target = mean(of: members.map { logits($0, batches.inputs, rows: 20) })

@@ -10,7 +10,7 @@ import Testing
     let catalog = MethodCatalog(
       [(name: "Toys", methods: [.trimmedMean])] + standard.families)
     #expect(catalog.methods.count == standard.methods.count + 1)
-    #expect(catalog.methods.filter(\.isControl).map(\.name) == ["best-member"])
+    #expect(catalog.methods.filter(\.isControl).map(\.name) == ["best-member", "random-network"])
 
     let graph = try #require(Graph("6-9-4"))
     let members = (0..<5).map { randomNetwork(graph, seed: $0) }

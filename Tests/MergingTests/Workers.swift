@@ -141,6 +141,7 @@ struct WorkerSurroundings: ChainRunner.Surroundings {
   let resources: @Sendable (any Team) -> MergeResources
 
   var team: any Team { worker }
+  var isSharded: Bool { resources(worker).isSharded }
 
   func resources(for method: MergeMethod, with team: any Team) -> MergeResources {
     events.append("\(method.name) by \(team.size)")
@@ -193,6 +194,7 @@ struct WatchedSamples: Samples {
 
   var count: Int { samples.count }
   var features: Int { samples.features }
+  var labels: [Int] { samples.labels }
 
   func write(_ range: Range<Int>, into inputs: inout [Float]) {
     log.append(range)

@@ -106,8 +106,10 @@ public struct CheckpointMerge {
     let surroundings = try RankSurroundings(
       job,
       MergeInputs(
-        members: members, training: data.map { Images($0.training, normalization: inputs) },
-        heldOut: nil, seed: settings.seed, batchSize: settings.training.batchSize,
+        members: members,
+        training: data.map {
+          Images($0.training, normalization: inputs, isFlipping: settings.training.flips)
+        }, seed: settings.seed, batchSize: settings.training.batchSize,
         isFlipping: settings.training.flips, combination: settings.distillation.targets))
     surroundings.progress = progress
     var runner = try world.together { try ChainRunner(members, names: paths) }

@@ -35,15 +35,32 @@ extension RunFolder {
 
   /// Reads a network and checks that it is of the run's architecture.
   func readNetwork(_ name: String, for experiment: Experiment) throws(CheckpointError) -> Network {
-    let file = path("\(name).safetensors")
-    let network = try Network(Safetensors(contentsOf: file), path: file)
+    let network = try readAnyNetwork(name)
     guard network.graph == experiment.architecture else {
       throw CheckpointError(
-        file,
+        path("\(name).safetensors"),
         "is of architecture \(network.graph), the run's networks are"
           + " \(experiment.architecture)")
     }
     return network
+  }
+
+  /// Reads a merged network, which may have other widths than the members.
+  func readMerged(_ name: String, for experiment: Experiment) throws(CheckpointError) -> Network {
+    let network = try readAnyNetwork(name)
+    let graph = experiment.architecture
+    guard (network.graph.inputs, network.graph.outputs) == (graph.inputs, graph.outputs) else {
+      throw CheckpointError(
+        path("\(name).safetensors"),
+        "is of architecture \(network.graph), which has not the inputs and outputs of the run's \(graph)"
+      )
+    }
+    return network
+  }
+
+  private func readAnyNetwork(_ name: String) throws(CheckpointError) -> Network {
+    let file = path("\(name).safetensors")
+    return try Network(Safetensors(contentsOf: file), path: file)
   }
 
   /// What a network says it was made by; nil if it says nothing.

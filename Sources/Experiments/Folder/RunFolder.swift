@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `experiment.json`, `members/000.safetensors …`, `merged/<chain>.safetensors`,
 /// `students/000.safetensors …`, `results.json`, `metrics.jsonl`, `timings.json`,
-/// `communication.json`, `report.html`. Only rank 0 touches it. Every file is written atomically.
+/// `communication.json`, `shards.json`, `report.html`. Only rank 0 touches it. Every file is written atomically.
 ///
 /// A study's cell is a run folder that uses the members of the seed's folder it lies in.
 public struct RunFolder: Sendable {
@@ -33,7 +33,9 @@ public struct RunFolder: Sendable {
   }
 
   package func path(_ name: String) -> String {
-    guard let membersPath, name.hasPrefix("members") else { return "\(path)/\(name)" }
+    guard let membersPath, name.hasPrefix("members") || name == "shards.json" else {
+      return "\(path)/\(name)"
+    }
     return "\(membersPath)/\(name)"
   }
 
@@ -69,6 +71,10 @@ public struct RunFolder: Sendable {
 
   package func readResults() throws -> Results? {
     try readRecord(Results.self, "results.json", version: Results.currentVersion)
+  }
+  package func readShards() throws -> ShardRecord? {
+    // A study's cell has its members' data.
+    try readRecord(ShardRecord.self, "shards.json", version: 1)
   }
   package func readTimings() throws -> Timings {
     try readRecord(Timings.self, "timings.json", version: 1) ?? Timings()

@@ -14,7 +14,16 @@ struct MergeInputs {
   let training: Images?
 
   /// The images that are held out; nil if none are.
-  let heldOut: Images?
+  var heldOut: Images?
+
+  /// The members' own images, in place of ``training``.
+  var shards: ShardedImages?
+
+  /// The images that are held out for each member, on its rank.
+  var heldOutShards: [Images?] = []
+
+  /// Whether any are held out of shards, which ranks without a shard know too.
+  var isHoldingOut = false
 
   let seed: UInt64
   let batchSize: Int
@@ -36,6 +45,9 @@ final class RankSurroundings: ChainRunner.Surroundings {
   /// The ensemble's predictions that were asked for, by temperature.
   private var targets: [Float: SoftTargets] = [:]
 
+  /// The same of each member's own images, on its rank.
+  private var shardTargets: [Float: [SoftTargets?]] = [:]
+
   /// The surroundings on every rank; all ranks have the members.
   init(_ job: Job, _ inputs: MergeInputs) throws {
     self.job = job
@@ -43,22 +55,30 @@ final class RankSurroundings: ChainRunner.Surroundings {
     team = try job.team()
   }
 
+  var isSharded: Bool { inputs.shards != nil }
+
   /// Computes the ensemble's predictions on all ranks, if the method needs them and they are not there.
   func prepare(for method: MergeMethod) throws {
-    guard case .predictions(let temperature) = method.needs, targets[temperature] == nil,
-      let training = inputs.training
-    else { return }
-    let all = Images(training.dataset, normalization: training.normalization)
-    targets[temperature] = try Teacher(
-      members: inputs.members, combination: inputs.combination, temperature: temperature
-    ).targets(of: all, with: team, phase: "gather soft targets")
+    guard case .predictions(let temperature) = method.needs else { return }
+    let teacher = Teacher(
+      members: inputs.members, combination: inputs.combination, temperature: temperature)
+    if let shards = inputs.shards {
+      guard shardTargets[temperature] == nil else { return }
+      shardTargets[temperature] = try teacher.targets(of: shards, threads: team.threads)
+    } else if let training = inputs.training, targets[temperature] == nil {
+      let all = Images(training.dataset, normalization: training.normalization)
+      targets[temperature] = try teacher.targets(
+        of: all, with: team, phase: "gather soft targets")
+    }
   }
 
   func resources(for method: MergeMethod, with team: any Team) -> MergeResources {
     var resources = MergeResources(
       team: team, samples: inputs.training, seed: inputs.seed,
       onStep: { [progress] in progress?.update($0, of: $1) })
-    if let training = inputs.training {
+    if let shards = inputs.shards {
+      addShards(shards, to: &resources, for: method)
+    } else if let training = inputs.training {
       func batches(_ targets: SoftTargets?) -> ImageBatches {
         var batches = ImageBatches(
           training, batchSize: inputs.batchSize, isFlipping: inputs.isFlipping, targets: targets,
@@ -78,6 +98,37 @@ final class RankSurroundings: ChainRunner.Surroundings {
       resources.validate = { accuracy(of: $0, on: heldOut, threads: team.threads) }
     }
     return resources
+  }
+
+  /// What a step may use where members have their own images: sums over them, and batches that each rank fills its parts of.
+  private func addShards(
+    _ shards: ShardedImages, to resources: inout MergeResources, for method: MergeMethod
+  ) {
+    let sums = SampleSums(shards.shards, counts: shards.counts, team: team)
+    resources.sums = sums
+    func batches(_ targets: [SoftTargets?]) -> ShardedBatches {
+      ShardedBatches(
+        shards, batchSize: inputs.batchSize, isFlipping: inputs.isFlipping, targets: targets,
+        seed: inputs.seed, purpose: "merge \(method.name)")
+    }
+    resources.batches = batches([])
+    resources.taughtBatches = { [shardTargets] temperature in
+      guard let known = shardTargets[temperature] else {
+        throw MergeError("\(method.name) does not say that it needs the ensemble's predictions")
+      }
+      return batches(known)
+    }
+    let (team, heldOut) = (team, inputs.heldOutShards)
+    guard inputs.isHoldingOut else { return }
+    resources.validate = { network in
+      let counts = try team.sum(heldOut.count, of: 2, phase: "share statistics") { member in
+        guard let images = heldOut[member] else { return [0, 0] }
+        return [
+          accuracy(of: network, on: images) * Double(images.count), Double(images.count),
+        ]
+      }
+      return counts[0] / counts[1]
+    }
   }
 
   func onRoot(_ work: (any Team) throws -> Void) throws {

@@ -26,24 +26,19 @@ struct RankTeam: Team {
     var lengths = [Int](repeating: 0, count: most)
     for (place, part) in own.enumerated() { lengths[place] = part.count }
     let allLengths = try world.allgather(lengths, phase: phase)
-    var bytes: [UInt8] = []
     let stride = MemoryLayout<Element>.stride
-    bytes.reserveCapacity(own.reduce(0) { $0 + $1.count } * stride)
-    for part in own { part.withUnsafeBytes { bytes.append(contentsOf: $0) } }
-    let gathered = try world.allgatherV(bytes, phase: phase)
-    var starts = [Int](repeating: 0, count: size)
+    let counts = (0..<size).map { rank in
+      stride * allLengths[rank * most..<(rank + 1) * most].reduce(0, +)
+    }
+    let gathered = try world.allgather(bytes(of: own), knowing: counts, phase: phase)
+    var starts = counts.indices.map { counts[..<$0].reduce(0, +) }
     return (0..<count).map { part in
       let rank = worker(of: part)
+      guard rank != self.rank else { return own[part / size] }
       let length = allLengths[rank * most + part / size]
       defer { starts[rank] += length * stride }
-      return [Element](unsafeUninitializedCapacity: length) { out, initialized in
-        gathered[rank].withUnsafeBytes { bytes in
-          UnsafeMutableRawBufferPointer(out).copyMemory(
-            from: UnsafeRawBufferPointer(
-              rebasing: bytes[starts[rank]..<starts[rank] + length * stride]))
-        }
-        initialized = length
-      }
+      return elements(
+        gathered[starts[rank]..<starts[rank] + length * stride], of: Element.self)
     }
   }
 
@@ -53,17 +48,49 @@ struct RankTeam: Team {
     let own = try compute(count, body)
     // Ranks that are done leave their core to those that are not.
     try world.idleBarrier(phase: "waiting for the last statistics")
-    let gathered = try world.gatherV(Array(own.joined()), to: 0, phase: phase)
-    var sum: [Double] = []
+    return try reduce(own, count, of: length, phase: phase) { total($0, count: length) }
+  }
+
+  func reduce<Element: BitwiseCopyable & Sendable, Combined: BitwiseCopyable & Sendable>(
+    _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Element],
+    _ combine: ([ArraySlice<Element>]) -> [Combined]
+  ) throws -> [Combined] {
+    try reduce(try compute(count, body), count, of: length, phase: phase, combine)
+  }
+
+  private func reduce<Element: BitwiseCopyable & Sendable, Combined: BitwiseCopyable & Sendable>(
+    _ own: [[Element]], _ count: Int, of length: Int, phase: String,
+    _ combine: ([ArraySlice<Element>]) -> [Combined]
+  ) throws -> [Combined] {
+    let gathered = try world.gatherV(bytes(of: own), to: 0, phase: phase)
+    var result: [UInt8] = []
     if let gathered {
-      sum = total(
-        (0..<count).map { part in
-          let place = part / size * length
-          return gathered[worker(of: part)][place..<place + length]
-        }, count: length)
+      let ranks = gathered.map { elements($0[...], of: Element.self) }
+      let parts = (0..<count).map { part in
+        let place = part / size * length
+        return ranks[worker(of: part)][place..<place + length]
+      }
+      result = bytes(of: [combine(parts)])
     }
-    try world.broadcast(&sum, from: 0, phase: phase)
-    return sum
+    try world.broadcast(&result, from: 0, phase: phase)
+    return elements(result[...], of: Combined.self)
+  }
+
+  private func bytes<Element: BitwiseCopyable>(of parts: [[Element]]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(parts.reduce(0) { $0 + $1.count } * MemoryLayout<Element>.stride)
+    for part in parts { part.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+    return bytes
+  }
+
+  private func elements<Element: BitwiseCopyable>(
+    _ bytes: ArraySlice<UInt8>, of _: Element.Type
+  ) -> [Element] {
+    let count = bytes.count / MemoryLayout<Element>.stride
+    return [Element](unsafeUninitializedCapacity: count) { out, initialized in
+      bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(out).copyMemory(from: $0) }
+      initialized = count
+    }
   }
 
   /// This rank's parts; throws on all ranks if one of any throws.

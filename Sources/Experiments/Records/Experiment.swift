@@ -5,6 +5,20 @@ import Networks
 import Tensors
 import Training
 
+/// How training images are split among members that share none.
+public struct Sharding: Codable, Equatable, Sendable {
+  public var rule: ShardRule
+
+  /// How many images a member has; nil for its share of all.
+  public var size: Int?
+
+  /// A split.
+  public init(_ rule: ShardRule, size: Int? = nil) {
+    self.rule = rule
+    self.size = size
+  }
+}
+
 /// Everything that decides the numbers of a run: `experiment.json` of a run folder.
 ///
 /// Two runs of equal experiments give the same bytes, on any number of ranks.
@@ -28,8 +42,14 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var data: String?
   public var normalization: Normalization
 
-  /// How many training images are held out for choosing.
+  /// How many training images are held out for choosing; of each shard, where members have their own.
   public var validation: Int
+
+  /// What members tell each other while they train; nil if nothing.
+  public var exchange: Coupling?
+
+  /// How training images are split among the members; nil where all learn from all.
+  public var shards: Sharding?
   public var training: TrainingSettings
 
   /// How many students are distilled.
@@ -52,6 +72,10 @@ public struct Experiment: Codable, Equatable, Sendable {
     try require("members", members, in: 1...100_000)
     try require("students", students, in: 0...100_000)
     try require("validation", validation, in: 0...1_000_000_000)
+    if let size = shards?.size { try require("shard-size", size, in: 1...1_000_000_000) }
+    try require(
+      shards?.rule != .folders || dataset != .synthetic,
+      "--shard-data: the synthetic images come from no folder; name another --dataset")
     try require("epochs", training.epochs, in: 1...1_000_000)
     try require("batch-size", training.batchSize, in: 1...1_000_000)
     try require(

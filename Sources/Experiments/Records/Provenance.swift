@@ -28,6 +28,9 @@ struct Provenance: Codable, Equatable {
   let data: String?
   let normalization: String?
 
+  /// How the data was split among the members; nil where they shared it, or none was learned from.
+  let shards: Sharding?
+
   /// How many training images were held out.
   let validation: Int
   let batchSize: Int
@@ -69,6 +72,7 @@ struct Provenance: Codable, Equatable {
     seed = experiment.seed
     data = usesData ? experiment.data : nil
     normalization = usesData ? experiment.normalization.description : nil
+    shards = usesData ? experiment.shards : nil
     validation = experiment.validation
     batchSize = experiment.training.batchSize
     flips = experiment.training.flips

@@ -40,7 +40,8 @@ extension Session {
             alignment.permutations.map { $0[group].indices }
           }, weights: plan.weights))
     }
-    let images = try trainingImages().prefix(5000)
+    // Where members have their own images these are rank 0's, the first member's.
+    let images = try (trainingImages() ?? trainingImages(ofMember: 0)).prefix(5000)
     let test = try testImages()
     let total = images.count + test.count
     let done = Mutex(0)

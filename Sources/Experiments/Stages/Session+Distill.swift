@@ -9,15 +9,17 @@ extension Session {
   ///
   /// Rank 0 sends the teacher ensemble to every rank; each rank computes the soft targets of its share
   /// of the training images, as they are and mirrored; the shares are gathered on every rank, so that no
-  /// student computes them again.
+  /// student computes them again. Where members have images of their own, targets stay where the images are, and all ranks train
+  /// each student together.
   ///
   /// - Parameter members: the members by number, on rank 0; nil to read them from the folder.
   /// - Throws: `JointFailure`, on every rank.
   public func distill(_ members: [Network]? = nil) throws {
-    guard experiment.students > 0 else { return }
+    guard experiment.students > 0 else { return try removeAllStudents() }
     _ = try data()
     let own = try job.onRoot { () throws -> [Network] in
       try folder.requireOwn(["students"])
+      try folder.make(folder.path("students"))
       return try members ?? folder.readMembers(for: experiment)
     }
     let provenance = own.map {
@@ -40,6 +42,15 @@ extension Session {
     }
   }
 
+  /// What a distillation without students leaves: none of an earlier one.
+  private func removeAllStudents() throws {
+    _ = try job.onRoot {
+      try folder.requireOwn(["students"])
+      try folder.removeStudents(from: 0)
+      try folder.writeJSON(experiment, "experiment.json")
+    }
+  }
+
   /// Distils some students, by number.
   private func distill(
     _ numbers: [Int], from members: [Network]?, _ provenance: Provenance?
@@ -49,20 +60,42 @@ extension Session {
       members: try membersEverywhere(members), combination: settings.targets,
       temperature: settings.temperature)
     let progress = job.progress("computing the teacher's soft targets")
-    let targets = try teacher.targets(
-      of: Images(try data().training, normalization: experiment.normalization),
-      with: try job.team(), phase: "gather soft targets")
-    progress.finish()
-
     let loss = DistillationLoss(alpha: settings.alpha, temperature: settings.temperature)
-    try trainInRounds(numbers, as: .student, provenance: provenance) { student, trainer in
-      var network = Network(
+    let newStudent = { [experiment] (student: Int) in
+      Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "student", student))
+    }
+    if let shards = try shardedImages() {
+      let targets = try world.together {
+        try teacher.targets(of: shards, threads: job.threads)
+      }
+      progress.finish()
+      return try trainTogether(numbers, as: .student, provenance: provenance) {
+        student, trainer in
+        var network = newStudent(student)
+        var trainer = trainer
+        trainer.maximumGradientNorm = settings.maximumGradientNorm
+        let batches = ShardedBatches(
+          shards, batchSize: experiment.training.batchSize,
+          isFlipping: experiment.training.flips, targets: targets, seed: experiment.seed,
+          purpose: "student \(student)")
+        let records = try trainer.train(&network, on: batches, minimizing: loss)
+        return (network, records)
+      }
+    }
+    guard let images = try trainingImages(), let training = try data().training else { return }
+    let targets = try teacher.targets(
+      of: Images(training, normalization: experiment.normalization), with: try job.team(),
+      phase: "gather soft targets")
+    progress.finish()
+    try trainInRounds(numbers, as: .student, provenance: provenance) { student, trainer in
+      var network = newStudent(student)
       var trainer = trainer
       trainer.maximumGradientNorm = settings.maximumGradientNorm
       let records = try trainer.train(
         &network,
-        on: try batches(for: "student", student, targets: targets, threads: trainer.threads),
+        on: batches(
+          of: images, for: "student", student, targets: targets, threads: trainer.threads),
         minimizing: loss)
       return (network, records)
     }

@@ -42,8 +42,11 @@ extension Session {
               chain, of: fingerprint, architecture: experiment.architecture, in: experiment))
         else { continue }
         merged.append(predictor)
-        let network = try folder.readNetwork(file, for: experiment)
-        rows.append(try row(predictor, try logits(of: network, file), file: file))
+        let network = try folder.readMerged(file, for: experiment)
+        rows.append(
+          try row(
+            predictor, try logits(of: network, file), file: file,
+            parameters: network.parameters.count))
       }
       for number in 0..<experiment.students {
         let file = RunFolder.studentName(number)
@@ -97,7 +100,7 @@ extension Session {
 
   private func row(
     _ predictor: Predictor, _ logits: SetLogits, combining combination: Combination = .logits,
-    file: String? = nil
+    file: String? = nil, parameters: Int? = nil
   ) throws -> Results.Row {
     let networks = logits.test.count
     func scores(_ logits: [[Float]], _ images: Images) -> Scores {
@@ -110,7 +113,8 @@ extension Session {
       predictor: predictor, file: file.map { "\($0).safetensors" },
       test: scores(logits.test, try testImages()),
       validation: try heldOutImages().map { scores(logits.validation, $0) },
-      parameters: networks * experiment.architecture.parameterCount, forwardPasses: networks)
+      parameters: networks * (parameters ?? experiment.architecture.parameterCount),
+      forwardPasses: networks)
   }
 
   private func ensembleRows(_ logits: SetLogits) throws -> [Results.Row] {

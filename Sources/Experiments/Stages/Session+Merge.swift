@@ -16,6 +16,7 @@ extension Session {
     _ = try data()
     let own = try job.onRoot { () throws -> [Network] in
       try folder.requireOwn(["merged"])
+      try folder.make(folder.path("merged"))
       return try members ?? folder.readMembers(for: experiment)
     }
     let fingerprint = own.map { Experiments.fingerprint(of: $0) }
@@ -37,7 +38,11 @@ extension Session {
       job,
       MergeInputs(
         members: everywhere, training: try trainingImages(), heldOut: try heldOutImages(),
-        seed: experiment.seed, batchSize: experiment.training.batchSize,
+        shards: try shardedImages(),
+        heldOutShards: try everywhere.indices.map {
+          isSharded ? try heldOutImages(ofMember: $0) : nil
+        }, isHoldingOut: isSharded && experiment.validation > 0, seed: experiment.seed,
+        batchSize: experiment.training.batchSize,
         isFlipping: experiment.training.flips, combination: experiment.distillation.targets))
     var runner = try world.together {
       try ChainRunner(
@@ -74,6 +79,11 @@ extension Session {
     _ outcome: ChainRunner.Outcome, of chain: MethodChain, members fingerprint: String
   ) throws {
     let state = outcome.state
+    guard state.variants.allSatisfy(\.network.isFinite) else {
+      throw MergeError(
+        "\(chain): what \(folder.path("members")) comes to overflows: the weights are huge",
+        isAboutWeights: true)
+    }
     let provenance = Provenance(
       chain, of: fingerprint, architecture: experiment.architecture, in: experiment)
     let variants = state.variants.map { variant in

@@ -13,6 +13,7 @@ extension Session {
   /// - Returns: all members by number, on rank 0; nil elsewhere.
   /// - Throws: `JointFailure`, on every rank.
   public func trainMembers() throws -> [Network]? {
+    if let coupling = experiment.exchange { return try trainCoupled(by: coupling) }
     let missing = try missingMembers()
     let kept = experiment.members - missing.count
     if job.isRoot, kept > 0 { ProgressLine.note("\(counted(kept, "member")) kept from before") }
@@ -21,7 +22,10 @@ extension Session {
       var network = Network(
         experiment.architecture, random: RandomStream(seed: experiment.seed, "member", member))
       let records = try trainer.train(
-        &network, on: try batches(for: "member", member, threads: trainer.threads),
+        &network,
+        on: batches(
+          of: try trainingImages(ofMember: member), for: "member", member,
+          threads: trainer.threads),
         minimizing: CrossEntropy())
       return (network, records)
     }
@@ -39,7 +43,7 @@ extension Session {
   }
 
   /// A network that this rank has trained.
-  private struct Trained {
+  struct Trained {
     let network: Network
     let records: [EpochRecord]
     let seconds: Double
@@ -82,16 +86,9 @@ extension Session {
     let threads = try job.threadsWhileSharing(isBusy: number != nil)
     let result = Result { () throws -> Trained? in
       guard let number else { return nil }
-      var trainer = Trainer(experiment.training, subject: "\(kind.rawValue) \(number)")
-      trainer.threads = threads
+      var trainer = trainer(of: number, as: kind, threads: threads)
       trainer.onBatch = onBatch
-      trainer.onCollapse = { record in
-        ProgressLine.note(
-          "\(kind.rawValue) \(number) predicts no better than chance"
-            + " (\(decimal(100 * record.accuracy, 1)) % in epoch \(record.epoch)): it has collapsed; try a"
-            + " smaller --learning-rate")
-      }
-      trainer.validate = try validator(threads: threads)
+      trainer.validate = try validator(ofMember: number, threads: threads)
       let start = ContinuousClock.now
       let (network, records) = try train(number, trainer)
       return Trained(
@@ -110,7 +107,7 @@ extension Session {
   ///   - kind: what they are.
   ///   - provenance: what their files say they were made by.
   /// - Throws: `JointFailure`, on every rank.
-  private func collect(
+  func collect(
     _ trained: Trained?, numbers: [Int], as kind: TrainedKind, _ provenance: Provenance?
   ) throws {
     let weights = try world.gatherV(
@@ -124,27 +121,79 @@ extension Session {
 
     _ = try job.onRoot {
       guard let weights, let curves, let seconds else { return }
-      var log = try folder.readLearningLog()
-      for number in numbers {
-        let rank = worker(of: number, among: world.size)
-        let records = try JSONDecoder().decode([EpochRecord].self, from: Data(curves[rank]))
-        log.replace(kind.learner(number), with: records)
-      }
-      // The checkpoint comes last: once it is there, its curve and its seconds are too.
-      try folder.write(log)
-      try folder.note(
-        seconds: numbers.map { (kind.file($0), seconds[worker(of: $0, among: world.size)][0]) })
-      for number in numbers {
-        let (graph, numbers) = (
-          experiment.architecture, weights[worker(of: number, among: world.size)]
-        )
-        let network = Network(
-          graph, parameters: Array(numbers[..<graph.parameterCount]),
-          buffers: Array(numbers[graph.parameterCount...]))
-        try folder.write(network, kind.file(number), for: experiment, provenance: provenance)
-      }
-      try folder.remove("results.json")
+      let graph = experiment.architecture
+      try save(
+        try numbers.map { number in
+          let rank = worker(of: number, among: world.size)
+          let network = Network(
+            graph, parameters: Array(weights[rank][..<graph.parameterCount]),
+            buffers: Array(weights[rank][graph.parameterCount...]))
+          let records = try JSONDecoder().decode([EpochRecord].self, from: Data(curves[rank]))
+          return (
+            number, Trained(network: network, records: records, seconds: seconds[rank][0])
+          )
+        }, as: kind, provenance)
     }
+  }
+
+  /// Writes networks with their curves and seconds, on rank 0.
+  private func save(
+    _ trained: [(number: Int, network: Trained)], as kind: TrainedKind, _ provenance: Provenance?
+  ) throws {
+    var log = try folder.readLearningLog()
+    for (number, trained) in trained { log.replace(kind.learner(number), with: trained.records) }
+    // The checkpoint comes last: once it is there, its curve and its seconds are too.
+    try folder.write(log)
+    try folder.note(seconds: trained.map { (kind.file($0.number), $0.network.seconds) })
+    for (number, trained) in trained {
+      try folder.write(trained.network, kind.file(number), for: experiment, provenance: provenance)
+    }
+    try folder.remove("results.json")
+  }
+
+  /// Trains networks one after another, each by all ranks together, on images of which every rank has its own.
+  ///
+  /// - Parameters:
+  ///   - numbers: all that are to be trained.
+  ///   - kind: what they are.
+  ///   - provenance: what their files say they were made by.
+  ///   - train: trains one network, on every rank alike.
+  /// - Throws: `JointFailure`, on every rank.
+  func trainTogether(
+    _ numbers: [Int], as kind: TrainedKind, provenance: Provenance?,
+    train: (Int, Trainer) throws -> (Network, [EpochRecord])
+  ) throws {
+    let progress = job.progress(
+      "\(kind.noun) \(counted(numbers.count, kind.rawValue)) on \(counted(world.size, "rank"))")
+    let team = try job.team()
+    for (place, number) in numbers.enumerated() {
+      var trainer = trainer(of: number, as: kind, threads: team.threads)
+      trainer.team = team
+      trainer.onBatch = { done, total in
+        progress.update(place * total + done, of: numbers.count * total)
+      }
+      let start = ContinuousClock.now
+      let (network, records) = try train(number, trainer)
+      _ = try job.onRoot {
+        let seconds = (ContinuousClock.now - start).seconds
+        try save(
+          [(number, Trained(network: network, records: records, seconds: seconds))], as: kind,
+          provenance)
+      }
+    }
+    progress.finish()
+  }
+
+  private func trainer(of number: Int, as kind: TrainedKind, threads: Int) -> Trainer {
+    var trainer = Trainer(experiment.training, subject: "\(kind.rawValue) \(number)")
+    trainer.threads = threads
+    trainer.onCollapse = { record in
+      ProgressLine.note(
+        "\(kind.rawValue) \(number) predicts no better than chance"
+          + " (\(decimal(100 * record.accuracy, 1)) % in epoch \(record.epoch)): it has collapsed; try a"
+          + " smaller --learning-rate")
+    }
+    return trainer
   }
 }
 

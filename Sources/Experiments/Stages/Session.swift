@@ -13,19 +13,18 @@ public final class Session {
   /// What decides the numbers; on rank 0 with the data's fingerprint, once that is read.
   package private(set) var experiment: Experiment
 
-  /// Where the data set's files are; nil for their usual place.
-  private let dataFolder: String?
-  private var loadedData: DatasetPair?
-  private var split: ValidationSplit?
+  /// Where the images are.
+  private let place: DataPlace
+  private var loadedData: RunData?
 
   /// The members on every rank, once they were sent.
   private var sharedMembers: [Network]?
 
-  private init(_ job: Job, folder: RunFolder, experiment: Experiment, dataFolder: String?) {
+  private init(_ job: Job, folder: RunFolder, experiment: Experiment, data place: DataPlace) {
     self.job = job
     self.folder = folder
     self.experiment = experiment
-    self.dataFolder = dataFolder
+    self.place = place
   }
 
   var world: Communicator { job.world }
@@ -43,18 +42,18 @@ public final class Session {
   ///   - path: the run folder.
   ///   - world: all ranks.
   ///   - command: the command's name, for the communication record.
-  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - place: where the images are.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
   ///   - keepsLaterStages: whether a folder that is there keeps its settings of distillation.
   /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   public static func create(
     _ experiment: Experiment, at path: String, in world: Communicator, command: String,
-    dataFolder: String?, threads: Int?, keepingLaterStages keepsLaterStages: Bool = false
+    data place: DataPlace, threads: Int?, keepingLaterStages keepsLaterStages: Bool = false
   ) throws -> Session {
     let session = Session(
       Job(in: world, command: command, threads: threads), folder: RunFolder(path),
-      experiment: experiment, dataFolder: dataFolder)
+      experiment: experiment, data: place)
     try world.together {
       try experiment.validate()
       try validate(path: path, threads: threads)
@@ -64,6 +63,7 @@ public final class Session {
     _ = try session.job.onRoot {
       session.experiment = try session.folder.prepare(
         for: session.experiment, keepingLaterStages: keepsLaterStages)
+      try session.recordShards()
     }
     return session
   }
@@ -74,13 +74,13 @@ public final class Session {
   ///   - path: the folder.
   ///   - world: all ranks.
   ///   - command: the command's name, for the communication record.
-  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - place: where the images are.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
   ///   - change: changes settings of this stage; they are kept in the folder once it is done.
   /// - Returns: the session.
   /// - Throws: `JointFailure`, on every rank.
   public static func open(
-    _ path: String, in world: Communicator, command: String, dataFolder: String? = nil,
+    _ path: String, in world: Communicator, command: String, data place: DataPlace = DataPlace(),
     threads: Int? = nil, changing change: (inout Experiment) -> Void = { _ in }
   ) throws -> Session {
     let folder = RunFolder(path)
@@ -100,7 +100,7 @@ public final class Session {
     }
     return Session(
       Job(in: world, command: command, threads: threads), folder: folder, experiment: experiment,
-      dataFolder: dataFolder)
+      data: place)
   }
 
   /// A session of a study, whose folder the study prepares.
@@ -109,20 +109,26 @@ public final class Session {
   ///   - experiment: the folder's.
   ///   - world: all ranks.
   ///   - folder: the run folder.
-  ///   - dataFolder: where the data set's files are; nil for their usual place.
+  ///   - place: where the images are.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
   ///   - other: a session that has read the same data; nil to read it.
   /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   static func forStudy(
-    _ experiment: Experiment, in world: Communicator, folder: RunFolder, dataFolder: String?,
+    _ experiment: Experiment, in world: Communicator, folder: RunFolder, data place: DataPlace,
     threads: Int?, sharingDataOf other: Session?
   ) throws -> Session {
     let session = Session(
       Job(in: world, command: "study", threads: threads), folder: folder, experiment: experiment,
-      dataFolder: dataFolder)
+      data: place)
     try world.together { try validate(path: folder.path, threads: threads) }
-    if let other {
+    // Shards are of one seed and one number of members.
+    if let other,
+      experiment.shards == nil
+        || (experiment.seed, experiment.members) == (
+          other.experiment.seed, other.experiment.members
+        )
+    {
       session.loadedData = other.loadedData
       session.experiment.data = other.experiment.data
     }
@@ -137,20 +143,16 @@ public final class Session {
 
   // MARK: - Data
 
-  /// The data set, read by rank 0 and sent to the others once.
-  func data() throws -> DatasetPair {
+  /// What this rank has of the images, read or received once.
+  @discardableResult
+  func data() throws -> RunData {
     if let loadedData { return loadedData }
-    let own = try job.onRoot { () throws -> DatasetPair in
-      let pair = try experiment.dataset.load(from: dataFolder)
-      try requireKnown(DataFingerprint(pair).text)
-      try experiment.validate(against: pair.training)
-      _ = try ValidationSplit(
-        pair.training, holdingOut: experiment.validation, seed: experiment.seed)
-      return pair
+    let data = try job.load(for: experiment, from: place) { fingerprint, set in
+      try requireKnown(fingerprint)
+      try experiment.validate(against: set)
     }
-    let pair = try world.broadcast(own, phase: "broadcast data")
-    loadedData = pair
-    return pair
+    loadedData = data
+    return data
   }
 
   /// Checks that the data is what the folder's networks were made from; a new experiment takes it for its own.
@@ -160,69 +162,13 @@ public final class Session {
       return
     }
     guard found == known else {
+      let place =
+        place.shardFolders ?? place.folder ?? experiment.dataset.defaultFolder
+        ?? experiment.dataset.rawValue
       throw UsageError(
-        "\(folder.path): was made from other data (\(known)) than"
-          + " \(dataFolder ?? experiment.dataset.defaultFolder ?? experiment.dataset.rawValue) holds"
-          + " (\(found)); name the folder's own with --data")
+        "\(folder.path): was made from other data (\(known)) than \(place) holds (\(found)); name the"
+          + " folder's own with \(self.place.shardFolders == nil ? "--data" : "--shard-data")")
     }
-  }
-
-  /// Which training images are learned from, and which are held out.
-  private func validationSplit() throws -> ValidationSplit {
-    if let split { return split }
-    let made = try ValidationSplit(
-      try data().training, holdingOut: experiment.validation, seed: experiment.seed)
-    split = made
-    return made
-  }
-
-  /// The images that are learned from.
-  func trainingImages() throws -> Images {
-    Images(
-      try data().training, indices: try validationSplit().training,
-      normalization: experiment.normalization)
-  }
-
-  /// The images that are held out; nil if none are.
-  func heldOutImages() throws -> Images? {
-    let indices = try validationSplit().validation
-    guard !indices.isEmpty else { return nil }
-    return Images(
-      try data().training, indices: indices, normalization: experiment.normalization)
-  }
-
-  /// The test images.
-  func testImages() throws -> Images {
-    Images(try data().test, normalization: experiment.normalization)
-  }
-
-  /// Seeded batches of the images that are learned from.
-  ///
-  /// - Parameters:
-  ///   - purpose: keeps the streams of members and students apart.
-  ///   - index: which member or student.
-  ///   - targets: soft targets to distil from.
-  ///   - threads: how many threads may assemble a batch.
-  /// - Returns: the batches.
-  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
-  func batches(
-    for purpose: String, _ index: Int, targets: SoftTargets? = nil, threads: Int
-  ) throws -> ImageBatches {
-    var batches = ImageBatches(
-      try trainingImages(), batchSize: experiment.training.batchSize,
-      isFlipping: experiment.training.flips, targets: targets, seed: experiment.seed,
-      purpose: purpose, member: index)
-    batches.threads = threads
-    return batches
-  }
-
-  /// Gives a function for the accuracy on the held-out images, if any are held out.
-  ///
-  /// - Parameter threads: how many threads compute it.
-  /// - Returns: the function, or nil.
-  /// - Throws: `JointFailure`, on every rank, if the data cannot be had.
-  func validator(threads: Int) throws -> ((Network) -> Double)? {
-    try heldOutImages().map { images in { accuracy(of: $0, on: images, threads: threads) } }
   }
 
   // MARK: - Members

@@ -13,7 +13,7 @@ public final class Study {
   private let world: Communicator
   private let folder: RunFolder
   private let plan: StudyPlan
-  private let dataFolder: String?
+  private let place: DataPlace
   private let threads: Int?
 
   /// How long members and cells take, so far.
@@ -23,11 +23,11 @@ public final class Study {
   ///
   /// - Throws: `JointFailure`, on every rank, if the plan cannot work, or the folder holds another study.
   public init(
-    _ plan: StudyPlan, at path: String, in world: Communicator, dataFolder: String?, threads: Int?
+    _ plan: StudyPlan, at path: String, in world: Communicator, data place: DataPlace, threads: Int?
   ) throws {
     self.world = world
     self.plan = plan
-    self.dataFolder = dataFolder
+    self.place = place
     self.threads = threads
     folder = RunFolder(path)
     let folder = folder
@@ -76,7 +76,7 @@ public final class Study {
   private func session(_ seed: UInt64, sharingDataOf other: Session?) throws -> Session {
     try Session.forStudy(
       plan.experiment(seed: seed, members: plan.experiment.members), in: world,
-      folder: RunFolder(folder.path("seed-\(seed)")), dataFolder: dataFolder, threads: threads,
+      folder: RunFolder(folder.path("seed-\(seed)")), data: place, threads: threads,
       sharingDataOf: other)
   }
 
@@ -115,7 +115,7 @@ public final class Study {
   ) throws -> Bool {
     let session = try Session.forStudy(
       plan.experiment(seed: seed, members: size), in: world,
-      folder: folder.cell(seed: seed, size: size), dataFolder: dataFolder, threads: threads,
+      folder: folder.cell(seed: seed, size: size), data: place, threads: threads,
       sharingDataOf: seedSession)
     let chains = plan.chains(at: size)
     let own = members.map { Array($0.prefix(size)) }
@@ -184,7 +184,10 @@ extension Session {
 
   /// Makes the folder of the members, or finds it there with as many as it has.
   fileprivate func prepareSharedMembers() throws {
-    _ = try job.onRoot { try folder.prepareMembers(for: experiment) }
+    _ = try job.onRoot {
+      try folder.prepareMembers(for: experiment)
+      try recordShards()
+    }
   }
 }
 

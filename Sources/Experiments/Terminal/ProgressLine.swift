@@ -10,7 +10,17 @@ final class ProgressLine: Sendable {
   private let isSilent: Bool
   private let isLive: Bool
   private let start = ContinuousClock.now
-  private let lastShown: Mutex<ContinuousClock.Instant?> = Mutex(nil)
+  private let clock: Mutex<Clock>
+
+  /// What the time left is told from.
+  private struct Clock {
+    var lastShown = ContinuousClock.now
+    /// When the present stretch of steps began, after how many, and how many there were to be: a chain of methods has
+    /// one stretch a method, and what the first took says nothing of the second.
+    var began = ContinuousClock.now
+    var doneBefore = 0
+    var (done, total) = (0, 0)
+  }
 
   /// A line for some work.
   ///
@@ -19,6 +29,7 @@ final class ProgressLine: Sendable {
   ///   - isSilent: whether nothing is written, as on every rank but the first.
   init(_ label: String, isSilent: Bool) {
     self.label = label
+    clock = Mutex(Clock())
     self.isSilent = isSilent
     // mpirun puts a pipe between a rank and the terminal; the scripts say when there is one.
     isLive =
@@ -31,14 +42,16 @@ final class ProgressLine: Sendable {
     guard !isSilent, done < total else { return }
     let now = ContinuousClock.now
     let interval: Duration = isLive ? .milliseconds(200) : .seconds(10)
-    let isDue = lastShown.withLock { last in
-      guard now - (last ?? start) >= interval else { return false }
-      last = now
-      return true
+    let left = clock.withLock { clock -> Double? in
+      if total != clock.total || done < clock.done {
+        (clock.doneBefore, clock.began) = (done, now)
+      }
+      (clock.done, clock.total) = (done, total)
+      guard now - clock.lastShown >= interval, done > clock.doneBefore else { return nil }
+      clock.lastShown = now
+      return (now - clock.began).seconds / Double(done - clock.doneBefore) * Double(total - done)
     }
-    guard isDue else { return }
-    let elapsed = (now - start).seconds
-    let left = elapsed / Double(done) * Double(total - done)
+    guard let left else { return }
     let text = "\(label): \(100 * done / total) %, \(readableDuration(left)) left"
     write(isLive ? "\r\u{1B}[K\(text)" : "\(text)\n")
   }

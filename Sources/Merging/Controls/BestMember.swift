@@ -25,7 +25,12 @@ public struct BestMember: MergeStep {
 
   /// The larger the better.
   private func scores(_ members: [Network], _ resources: MergeResources) throws -> [Double] {
-    if let validate = resources.validate { return members.map(validate) }
+    if let validate = resources.validate { return try members.map(validate) }
+    if resources.isSharded {
+      return try resources.sums(for: "best-member").sum(of: members.count) { part -> [Double] in
+        members.map { -$0.totalLoss(on: part) }
+      }
+    }
     guard let batches = resources.batches else {
       throw MergeError("best-member needs held-out images or training data, and there is neither")
     }

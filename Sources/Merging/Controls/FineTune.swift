@@ -68,7 +68,8 @@ public struct FineTune: MergeStep {
       batchSize: min(batches.batchSize, batches.sampleCount), threads: resources.threads)
     var history = MergeHistory(name)
     try learner.learn(
-      from: batches, minimizing: loss, onStep: resources.onStep,
+      from: batches, minimizing: loss, withTeamIfSharded: resources.team,
+      onStep: resources.onStep,
       endEpoch: { epoch, averages, subject in
         try history.append(
           epoch, averages, subject.network, resources, rate: settings.learningRate)

@@ -47,7 +47,7 @@ func solvePositiveDefinite(
 }
 
 /// L, lower triangular with L Lᵀ = A; what lies above the diagonal is A's.
-private func choleskyFactor(_ a: [Double], _ n: Int) throws(MergeError) -> [Double] {
+func choleskyFactor(_ a: [Double], _ n: Int) throws(MergeError) -> [Double] {
   var l = a
   // Of a block of rows each earlier row is used once while it is in the first cache.
   let block = 16

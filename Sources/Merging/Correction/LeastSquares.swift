@@ -48,7 +48,12 @@ public struct LeastSquares: MergeStep {
     let fitted = graph.linearNodes.filter {
       scope == .lastLayer ? $0 == output : graph.inputs(of: $0)[0] != nil
     }
-    var network = state.network
+    guard scope != .lastLayer || !fitted.isEmpty else {
+      throw MergeError(
+        "\(name): the networks end in \(graph.nodes[output].name), which is no dense layer;"
+          + " least-squares fits those that are")
+    }
+    var network = scope == .lastLayer ? state.network : try state.network(for: name)
     for (place, node) in fitted.enumerated() {
       let statistic = SampleStatistic(.normalEquations, at: node, of: [network] + members)
       let equations = NormalEquations(
@@ -62,16 +67,21 @@ public struct LeastSquares: MergeStep {
   private func fit(
     _ network: inout Network, _ node: Int, to equations: NormalEquations
   ) throws(MergeError) {
-    let graph = network.graph
-    guard let weight = graph.weight(of: node), let bias = graph.bias(of: node) else { return }
     do {
-      let fitted = try equations.layer(ridge: Self.ridge)
-      network.parameters.replaceSubrange(weight.range, with: fitted.weights)
-      network.parameters.replaceSubrange(bias.range, with: fitted.biases)
+      network.setLayer(node, try equations.layer(ridge: Self.ridge))
     } catch {
       throw MergeError(
-        "\(name): the least squares of \(graph.nodes[node].name) have no solution: \(error)",
+        "\(name): the least squares of \(network.graph.nodes[node].name) have no solution: \(error)",
         isAboutWeights: error.isAboutWeights)
     }
+  }
+}
+
+extension Network {
+  /// Gives a dense node other weights (outputs × inputs) and biases.
+  mutating func setLayer(_ node: Int, _ layer: (weights: [Float], biases: [Float])) {
+    guard let weight = graph.weight(of: node), let bias = graph.bias(of: node) else { return }
+    parameters.replaceSubrange(weight.range, with: layer.weights)
+    parameters.replaceSubrange(bias.range, with: layer.biases)
   }
 }

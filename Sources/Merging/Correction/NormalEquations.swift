@@ -52,15 +52,18 @@ struct NormalEquations {
     addProduct(
       h, features, h, features, rows: rows, parallelism: parallelism, to: &sums, at: 0,
       stride: side)
-    addProduct(
-      h, features, t, targets, rows: rows, parallelism: parallelism, to: &sums, at: side * side,
-      stride: targets)
+    if targets > 0 {
+      addProduct(
+        h, features, t, targets, rows: rows, parallelism: parallelism, to: &sums, at: side * side,
+        stride: targets)
+    }
     // The column and the row of the ones are sums, and exact in double precision.
     for (feature, sum) in columnSums(h, rows: rows, columns: features).enumerated() {
       sums[feature * side + features] += sum
       sums[features * side + feature] += sum
     }
     sums[side * side - 1] += Double(rows)
+    guard targets > 0 else { return }
     for (target, sum) in columnSums(t, rows: rows, columns: targets).enumerated() {
       sums[side * side + features * targets + target] += sum
     }
@@ -73,9 +76,7 @@ struct NormalEquations {
   /// - Throws: ``MergeError`` if the features leave them open, or numbers are infinite.
   func layer(ridge: Double) throws(MergeError) -> (weights: [Float], biases: [Float]) {
     let side = features + 1
-    var matrix = Array(sums[..<(side * side)])
-    let count = matrix[side * side - 1]
-    for feature in 0..<features { matrix[feature * side + feature] += ridge * count }
+    let matrix = shrunk(ridge)
     let solution: [Double]
     do {
       solution = try solvePositiveDefinite(
@@ -88,5 +89,21 @@ struct NormalEquations {
       for feature in 0..<features { weights.append(Float(solution[feature * targets + target])) }
     }
     return (weights, (0..<targets).map { Float(solution[features * targets + $0]) })
+  }
+
+  /// L⁻¹ with L Lᵀ = HᵀH + λ N D.
+  func inverseFactor(ridge: Double) throws(MergeError) -> Matrix {
+    let side = features + 1
+    let inverse = inverseOfLowerTriangle(try choleskyFactor(shrunk(ridge), side), side)
+    return Matrix(rows: side, columns: side, elements: inverse.map { Float($0) })
+  }
+
+  /// HᵀH + λ N D.
+  private func shrunk(_ ridge: Double) -> [Double] {
+    let side = features + 1
+    var matrix = Array(sums[..<(side * side)])
+    let count = matrix[side * side - 1]
+    for feature in 0..<features { matrix[feature * side + feature] += ridge * count }
+    return matrix
   }
 }

@@ -44,7 +44,7 @@ public struct Repair: MergeStep {
     let sums = try resources.sums(for: name)
     let members = state.alignedMembers
     let nodes = state.graph.correctableNodes
-    var network = state.network
+    var network = try state.network(for: name)
     for (place, node) in nodes.enumerated() {
       let moments = try sums.moments(of: [network] + members, at: node)
       correct(

@@ -10,11 +10,11 @@ struct MergeHistory {
 
   /// Notes an epoch.
   ///
-  /// - Throws: ``MergeError`` if the loss or the network is no longer finite.
+  /// - Throws: ``MergeError`` if the loss or the network is no longer finite; what validation throws.
   mutating func append(
     _ epoch: Int, _ averages: EpochAverages, _ network: Network, _ resources: MergeResources,
     rate: Float, sharpness: Double? = nil
-  ) throws(MergeError) {
+  ) throws {
     guard averages.loss.isFinite, network.isFinite else {
       throw MergeError(
         "\(method): the loss became infinite or NaN in epoch \(epoch) at learning rate"
@@ -23,6 +23,6 @@ struct MergeHistory {
     epochs.append(
       EpochRecord(
         epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
-        validationAccuracy: resources.validate?(network), sharpness: sharpness))
+        validationAccuracy: try resources.validate?(network), sharpness: sharpness))
   }
 }

@@ -227,7 +227,8 @@ public struct PermAVG: MergeStep {
     var history = MergeHistory(name)
     let steps = learner.steps
     try learner.learn(
-      from: batches, minimizing: loss, onStep: resources.onStep,
+      from: batches, minimizing: loss, withTeamIfSharded: resources.team,
+      onStep: resources.onStep,
       beforeStep: { subject, step in
         if let final = settings.finalTemperature {
           let start = settings.sinkhorn.temperature

@@ -45,8 +45,8 @@ struct UnitWeights: Sendable {
   private(set) var gradient: [Float]
   private var optimizer: Adam
 
-  /// The most numbers of a member that a part has: some 200 kB of each member.
-  private static let partSize = 50_000
+  /// The most numbers of a member that a part has: 200 KiB of each member. 784 × 512 weights make eight equal parts.
+  private static let partSize = 51_200
 
   init(_ graph: Graph, members: Int) {
     memberCount = members
@@ -191,10 +191,26 @@ struct UnitWeights: Sendable {
   mutating func pullBack(
     _ mean: [Float], _ members: [[Float]], factors: [Float], with team: any Team
   ) throws {
-    let found = try team.map(parts.count, phase: "share gradients of unit weights") {
-      [self] in pullBack(parts[$0], mean, members, factors)
-    }
-    gradient.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+    gradient = pulledBack(
+      try team.map(parts.count, phase: "share gradients of unit weights") {
+        [self] in pullBack(parts[$0], mean, members, factors)
+      }, of: mean)
+  }
+
+  /// The gradient with respect to a, c and t, of all parts, on this worker alone; arguments as of `pullBack`.
+  func gradient(of mean: [Float], _ members: [[Float]], factors: [Float]) -> [Float] {
+    pulledBack(parts.map { pullBack($0, mean, members, factors) }, of: mean)
+  }
+
+  /// Takes a gradient that was computed elsewhere.
+  mutating func set(gradient: [Float]) {
+    precondition(gradient.count == values.count)
+    self.gradient = gradient
+  }
+
+  /// The gradient with respect to a, c and t, of what each part gives.
+  private func pulledBack(_ found: [[Float]], of mean: [Float]) -> [Float] {
+    var gradient = [Float](repeating: 0, count: values.count)
     for (part, own) in zip(parts, found) {
       let layer = layers[part.layer]
       var start = 0
@@ -214,6 +230,7 @@ struct UnitWeights: Sendable {
         for row in part.rows { gradient[layer.t + row] = mean[tensor.range.lowerBound + row] }
       }
     }
+    return gradient
   }
 
   /// Of each member in turn, ∂a of a part's rows and what they add to ∂c.

@@ -73,7 +73,8 @@ public struct WeightedAverage: MergeStep {
     let (batches, loss) = try objective.lesson(with: resources, for: name)
     var learner = Learner(
       try UnitWeightedMean(
-        state.alignedMembers, learningRate: settings.learningRate, with: resources.team),
+        state.alignedMembers, learningRate: settings.learningRate,
+        with: batches.isSharded ? ThreadTeam(threads: resources.threads) : resources.team),
       schedule: settings.schedule, steps: settings.epochs * batches.batchesPerEpoch,
       batchSize: min(batches.batchSize, batches.sampleCount), threads: resources.threads)
     var history = MergeHistory(name)
@@ -110,6 +111,20 @@ struct UnitWeightedMean: Learnable {
     try weights.pullBack(gradient, members, factors: factors, with: team)
     weights.step(learningRate: learningRate * factor)
     try weights.merge(members, factors: factors, into: &network.parameters, with: team)
+  }
+
+  // Where samples are sharded the unit weights' gradients travel, some hundredths of the network's.
+  var contributionCount: Int { weights.values.count }
+
+  func contribution(of gradient: [Float]) -> [Float] {
+    weights.gradient(of: gradient, members, factors: factors)
+  }
+
+  mutating func move(againstSum sum: [Float], factor: Float, with team: any Team) throws {
+    weights.set(gradient: sum)
+    weights.step(learningRate: learningRate * factor)
+    try weights.merge(
+      members, factors: factors, into: &network.parameters, with: ThreadTeam(threads: team.threads))
   }
 
   var state: [LearnerState.Array] {

@@ -41,7 +41,7 @@ public struct StraightThrough: MergeStep {
     let aligned = state.alignedMembers
     var alignment = state.alignment
     let searches = aligned.count - 1
-    let judges = judges(batches)
+    let judge = try judge(batches, resources)
     for member in aligned.indices.dropFirst() {
       let search = try StraightThroughSearch(
         aligned[0], aligned[member], learningRate: learningRate, seed: resources.seed,
@@ -49,19 +49,42 @@ public struct StraightThrough: MergeStep {
       var learner = Learner(
         search, schedule: .cosine, steps: epochs * batches.batchesPerEpoch,
         batchSize: min(batches.batchSize, batches.sampleCount), threads: resources.threads)
-      learner.subject.judge(judges, threads: resources.threads)
+      try learner.subject.judge(judge)
       try learner.learn(
-        from: batches, minimizing: CrossEntropy(),
+        from: batches, minimizing: CrossEntropy(), withTeamIfSharded: resources.team,
         onStep: { done, total in
           resources.onStep((member - 1) * total + done, searches * total)
         },
-        endEpoch: { _, _, search in search.judge(judges, threads: resources.threads) })
+        endEpoch: { _, _, search in try search.judge(judge) })
       alignment[member] = learner.subject.best.after(alignment[member])
     }
     state.align(by: alignment)
   }
 
-  /// A few batches that permutations are compared on.
+  /// A function for the loss on a few samples, by which permutations are compared.
+  ///
+  /// They are the first batches of the first epoch; where samples are sharded, the first thousand of each shard.
+  private func judge(
+    _ batches: some BatchSource, _ resources: MergeResources
+  ) throws -> (Network) throws -> Double {
+    if resources.isSharded {
+      let sums = try resources.sums(for: "straight-through")
+      return { network in
+        try sums.sum(of: 1) { [network.totalLoss(on: $0, chunks: 1)] }[0]
+      }
+    }
+    let judges = judges(batches)
+    return { network in
+      judges.reduce(0) { loss, batch in
+        var workspace = Workspace(
+          network.graph, capacity: batch.count, threads: resources.threads)
+        network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
+        return loss + CrossEntropy().evaluate(batch, workspace: &workspace).loss
+          * Double(batch.count)
+      }
+    }
+  }
+
   private func judges(_ source: some BatchSource) -> [Batch] {
     var source = source
     source.startEpoch(1)
@@ -127,14 +150,9 @@ private struct StraightThroughSearch: Learnable {
     try match()
   }
 
-  /// Keeps the permutations if the midpoint's loss on some batches is the lowest so far.
-  mutating func judge(_ batches: [Batch], threads: Int) {
-    var loss = 0.0
-    for batch in batches {
-      var workspace = Workspace(network.graph, capacity: batch.count, threads: threads)
-      network.forward(batch.inputs, rows: batch.count, workspace: &workspace)
-      loss += CrossEntropy().evaluate(batch, workspace: &workspace).loss * Double(batch.count)
-    }
+  /// Keeps the permutations if the midpoint's loss on some samples is the lowest so far.
+  mutating func judge(_ loss: (Network) throws -> Double) rethrows {
+    let loss = try loss(network)
     guard loss < lowestLoss else { return }
     (lowestLoss, best) = (loss, permutations)
   }

@@ -27,6 +27,9 @@ public struct ChainRunner {
     /// All workers.
     var team: any Team { get }
 
+    /// Whether samples lie with different workers, so that all must take part in what looks at them.
+    var isSharded: Bool { get }
+
     /// What a method may use, when it is about to run; asked on every worker that takes the step.
     func resources(for method: MergeMethod, with team: any Team) throws -> MergeResources
 
@@ -79,11 +82,11 @@ public struct ChainRunner {
     try surroundings.prepare(for: method)
     let clock = ContinuousClock.now
     var state = progress.outcome.state
-    if method.isShared {
+    if method.isShared || (surroundings.isSharded && method.needs != .nothing) {
       if progress.isRootAhead {
         let own = surroundings.team.rank == 0 ? state.shared : nil
         let (indices, numbers) = try surroundings.share(own?.indices ?? [], own?.numbers ?? [])
-        if own == nil { state.adopt(MergeState.Shared(indices: indices, numbers: numbers)) }
+        if own == nil { try state.adopt(MergeState.Shared(indices: indices, numbers: numbers)) }
         progress.isRootAhead = false
       }
       let resources = try surroundings.resources(for: method, with: surroundings.team)
@@ -103,6 +106,7 @@ public struct ChainRunner {
 /// The surroundings of one process, whose threads are the team.
 public struct LocalSurroundings: ChainRunner.Surroundings {
   public var team: any Team { resources.team }
+  public var isSharded: Bool { resources.isSharded }
   private let resources: MergeResources
 
   /// The same resources for every step.

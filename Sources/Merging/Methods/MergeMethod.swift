@@ -10,7 +10,8 @@ public struct MergeMethod: Sendable {
   /// What it cannot do without.
   public let needs: Needs
 
-  /// Whether all workers take the step together; else one takes it with all its threads, and the others rest.
+  /// Whether all workers take the step together; else one takes it with all its threads, and the others rest. Where samples
+  /// are sharded, all take every step that looks at images.
   public let isShared: Bool
 
   /// Whether it works on one member and is no merge: what merges are held against.
@@ -24,12 +25,15 @@ public struct MergeMethod: Sendable {
   /// What a method may need besides the members.
   public enum Needs: Equatable, Sendable {
     case nothing
+    /// Held-out images.
+    case heldOutImages
     /// Training images, some methods with their labels.
     case trainingData
     /// Training images and the ensemble's predictions for them at a temperature.
     case predictions(temperature: Float)
 
-    public var data: Bool { self != .nothing }
+    /// Whether it takes training images.
+    public var data: Bool { self != .nothing && self != .heldOutImages }
   }
 
   /// A method.

@@ -23,10 +23,10 @@ public struct MethodCatalog: Sendable {
     ),
     (
       "Correction of a merged network",
-      [.repair, .rescale, .restoreLengths, .refitHead, .leastSquares]
+      [.repair, .rescale, .restoreLengths, .refitHead, .refitHeadLabels, .leastSquares]
     ),
     ("Selection: not an average of all members", [.neuronSelection, .greedySoup]),
-    ("Controls, to hold merges against", [.bestMember, .fineTune, .fineTuneBoth]),
+    ("Controls, to hold merges against", [.bestMember, .randomNetwork, .fineTune, .fineTuneBoth]),
   ])
 
   /// Every method, in the order they are listed in.

@@ -8,26 +8,23 @@ public struct MethodChain: Hashable, Sendable {
   /// A method and its settings.
   public struct Link: Hashable, Sendable {
     public let method: MergeMethod
-    public internal(set) var values: SettingValues
-    /// Which settings were given, default or not.
-    var given: Set<String> = []
+    fileprivate(set) var settings: NamedSettings
 
-    public static func == (a: Link, b: Link) -> Bool { a.description == b.description }
-    public func hash(into hasher: inout Hasher) { hasher.combine(description) }
+    fileprivate init(_ method: MergeMethod, _ settings: NamedSettings? = nil) {
+      self.method = method
+      self.settings = settings ?? NamedSettings(method.name, method.settings)
+    }
+
+    public var values: SettingValues { settings.values }
+
+    public static func == (a: Link, b: Link) -> Bool { a.settings == b.settings }
+    public func hash(into hasher: inout Hasher) { hasher.combine(settings) }
 
     /// `mergemany(restarts=9)`, or `mergemany` with all defaults.
-    public var description: String {
-      text(of: method.settings.filter { values.texts[$0.name] != nil })
-    }
+    public var description: String { settings.description }
 
     /// The same with every setting.
-    public var fullDescription: String { text(of: method.settings) }
-
-    private func text(of settings: [SettingDeclaration]) -> String {
-      guard !settings.isEmpty else { return method.name }
-      let pairs = settings.map { "\($0.name)=\(values.texts[$0.name] ?? $0.defaultText)" }
-      return "\(method.name)(\(pairs.joined(separator: ",")))"
-    }
+    public var fullDescription: String { settings.fullDescription }
   }
 
   /// At least one.
@@ -36,7 +33,7 @@ public struct MethodChain: Hashable, Sendable {
   /// A chain of at least one method, with default settings.
   public init(_ methods: MergeMethod...) {
     precondition(!methods.isEmpty, "a chain of no methods")
-    links = methods.map { Link(method: $0, values: SettingValues()) }
+    links = methods.map { Link($0) }
   }
 
   /// The chain that a text names; nil if a method or a setting is unknown.
@@ -50,7 +47,7 @@ public struct MethodChain: Hashable, Sendable {
   /// - Throws: ``MergeError`` naming the method or the setting that is unknown or out of range, and what there is.
   public init(parsing text: String, in catalog: MethodCatalog = .standard) throws(MergeError) {
     links = []
-    for part in Self.split(text, at: { $0 == "," || $0 == "+" }) {
+    for part in NamedSettings.split(text, at: { $0 == "," || $0 == "+" }) {
       links.append(try Self.link(part, in: catalog))
     }
   }
@@ -58,46 +55,15 @@ public struct MethodChain: Hashable, Sendable {
   private static func link(
     _ text: Substring, in catalog: MethodCatalog
   ) throws(MergeError) -> Link {
-    let parts = text.split(separator: "(", maxSplits: 1, omittingEmptySubsequences: false)
-    let name = String(parts[0])
-    guard let method = catalog[name] else {
-      throw MergeError(
-        "there is no method \"\(name)\"; there are "
-          + catalog.methods.map(\.name).joined(separator: ", "))
+    do {
+      let settings = try NamedSettings(parsing: text) { catalog[$0]?.settings }
+      if let settings, let method = catalog[settings.name] { return Link(method, settings) }
+    } catch {
+      throw MergeError(error.description)
     }
-    var link = Link(method: method, values: SettingValues())
-    guard parts.count == 2 else { return link }
-    guard parts[1].hasSuffix(")") else {
-      throw MergeError("\"\(text)\": a bracket is not closed; write \(name)(setting=value)")
-    }
-    let inside = parts[1].dropLast()
-    guard !inside.isEmpty else { return link }
-    for pair in split(String(inside), at: { $0 == "," }) {
-      let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard sides.count == 2 else {
-        throw MergeError("\"\(text)\": \"\(pair)\" is no setting; write \(name)(setting=value)")
-      }
-      try link.set(String(sides[0]), to: String(sides[1]))
-    }
-    return link
-  }
-
-  /// Parts of a text between separators that stand in no brackets.
-  private static func split(_ text: String, at isSeparator: (Character) -> Bool) -> [Substring] {
-    var depth = 0
-    var parts: [Substring] = []
-    var start = text.startIndex
-    for index in text.indices {
-      switch text[index] {
-      case "(": depth += 1
-      case ")": depth -= 1
-      case let character where depth == 0 && isSeparator(character):
-        parts.append(text[start..<index])
-        start = text.index(after: index)
-      default: break
-      }
-    }
-    return parts + [text[start...]]
+    throw MergeError(
+      "there is no method \"\(text.prefix { $0 != "(" })\"; there are "
+        + catalog.methods.map(\.name).joined(separator: ", "))
   }
 
   /// The same chain with a setting wherever a method has it and it was not given.
@@ -114,10 +80,14 @@ public struct MethodChain: Hashable, Sendable {
     var result = self
     for place in links.indices {
       let link = links[place]
-      guard isMeant(link.method), !link.given.contains(name),
+      guard isMeant(link.method), !link.settings.given.contains(name),
         link.method.settings.contains(where: { $0.name == name })
       else { continue }
-      try result.links[place].set(name, to: value)
+      do {
+        try result.links[place].settings.set(name, to: value)
+      } catch {
+        throw MergeError(error.description)
+      }
     }
     return result
   }
@@ -147,22 +117,5 @@ extension MethodChain: CodableAsText {
     } catch {
       return "\"\(text)\" is no chain of methods that this version knows: \(error)"
     }
-  }
-}
-
-extension MethodChain.Link {
-  fileprivate mutating func set(_ name: String, to text: String) throws(MergeError) {
-    guard let setting = method.settings.first(where: { $0.name == name }) else {
-      let all = method.settings.map { "\($0.name) (\($0.range))" }.joined(separator: ", ")
-      throw MergeError(
-        "\(method.name) has no setting \"\(name)\"; it has \(all.isEmpty ? "none" : all)")
-    }
-    guard let canonical = setting.canonical(text) else {
-      throw MergeError("\(method.name)(\(name)=\(text)): expected \(setting.range)")
-    }
-    guard given.insert(name).inserted else {
-      throw MergeError("\(method.name) is given the setting \(name) twice")
-    }
-    values.set(setting, to: canonical)
   }
 }

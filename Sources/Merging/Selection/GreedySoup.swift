@@ -4,7 +4,8 @@ import Tensors
 extension MergeMethod {
   public static let greedySoup = MergeMethod(
     "greedy-soup",
-    "the mean of those members that do not lower its held-out accuracy, best first; needs --validation"
+    "the mean of those members that do not lower its held-out accuracy, best first; needs --validation",
+    needs: .heldOutImages
   ) { _ in GreedySoup() }
 }
 
@@ -24,8 +25,8 @@ public struct GreedySoup: MergeStep {
     }
     let members = state.alignedMembers
     let steps = 2 * members.count - 1
-    let accuracies = members.enumerated().map { number, member in
-      let accuracy = validate(member)
+    let accuracies = try members.enumerated().map { number, member in
+      let accuracy = try validate(member)
       resources.onStep(number + 1, steps)
       return accuracy
     }
@@ -39,7 +40,7 @@ public struct GreedySoup: MergeStep {
       let mean = Network(
         state.graph, parameters: mean(of: next.map { members[$0].parameters }),
         buffers: mean(of: next.map { members[$0].buffers }))
-      let accuracy = validate(mean)
+      let accuracy = try validate(mean)
       if accuracy >= best { (chosen, soup, best) = (next, mean, accuracy) }
       resources.onStep(members.count + place, steps)
     }

@@ -4,14 +4,23 @@ import Tensors
 extension MergeMethod {
   public static let neuronSelection = MergeMethod(
     "neuron-selection",
-    "the members' most distinct hidden units and a refitted head; no average", needs: .trainingData
-  ) { _ in NeuronSelection() }
+    "the members' most distinct hidden units and a refitted head; no average",
+    needs: .trainingData, isShared: true,
+    settings: [
+      NeuronSelection.width.declaration, NeuronSelection.selection.declaration,
+      NeuronSelection.head.declaration,
+    ]
+  ) {
+    NeuronSelection(
+      width: $0[NeuronSelection.width], selection: $0[NeuronSelection.selection],
+      head: $0[NeuronSelection.head])
+  }
 }
 
-/// Keeps, of all members' hidden units, as many as one network has, and fits the layers above them to the members' outputs.
+/// Keeps, of all members' hidden units, as many as one network has or so many times as many, and fits the layers above them.
 ///
 /// Not an average of parameters: nothing is lined up, and the units that read the samples are the members' own.
-/// Of the M n units of a group those n are kept that QR with column pivoting takes first from their activations on
+/// Of the M n units of a group those k n are kept that QR with column pivoting takes first from their activations on
 /// training data, as the layers that mix them read them (centred, and each scaled by the norm of its outgoing weights): each
 /// differs most from what those before it can express, and matters to what its network says. What it lacks of the
 /// ensemble the least squares fit makes up for:
@@ -19,43 +28,79 @@ extension MergeMethod {
 /// - rows of a layer that reads the samples are copied, and so are gains and shifts of a normalisation;
 /// - those of a further hidden layer are fitted, as in ThiNet and PLeaS (Luo and others 2017; Nasery and others 2025): from the
 ///   merged network's activations below to what each unit received in its own network;
-/// - the head is fitted to the mean of the members' logits.
+/// - the head is fitted to the mean of the members' logits, or to the labels (``LabelHead``).
+///
+/// With k = M in a network of one hidden layer nothing is left out, and it is the ensemble by logits, in one network.
 ///
 /// On Fashion-MNIST it comes out at the members' mean accuracy, for 3 members as for 16, where averages fall behind it by
-/// 1 to 3 points, but not at the ensemble's.
+/// 1 to 3 points, but not at the ensemble's. Where members have data of their own it is the best that one round of
+/// messages gives.
 ///
-/// Fits are ridge regressions with 10⁻⁴ a sample. No labels are used. Memory is that of the activations, samples ×
-/// M n floats, at most 256 MB.
+/// Fits are ridge regressions with 10⁻⁴ a sample. Everything is a sum over samples but for the choice of units, which by default is
+/// made from one part of them.
 public struct NeuronSelection: MergeStep {
-  /// Samples to select on, and those to fit on; fewer if there are fewer.
-  private static let (selectionSamples, fitSamples) = (8192, 32_768)
-  /// The activations that are held at most; of more than 16 members of 512 units the samples become fewer for it.
-  private static let activations = 1 << 26
+  public static let width = Setting<Float>(
+    "width", 1, "from 0.01 to the number of members",
+    "k, how many times as many units as a member has"
+  ) { $0 >= 0.01 && $0 <= 100_000 }
+  public static let selection = Setting(
+    "selection", UnitSelection.part,
+    "what units are chosen from: activations on the first part of the data, a sketch of all, or all products"
+  )
+  public static let head = Setting(
+    "head", Head.logits, "what the head is fitted to: the members' mean logits, or the labels")
+
+  /// What the last layer is fitted to.
+  public enum Head: String, CaseIterable, Sendable {
+    case logits
+    case labels
+  }
+
+  public let width: Float
+  public let selection: UnitSelection
+  public let head: Head
+
   private static let ridge = 1e-4
 
-  /// The method.
-  public init() {}
+  /// The method with its settings.
+  public init(
+    width: Float = width.defaultValue, selection: UnitSelection = selection.defaultValue,
+    head: Head = head.defaultValue
+  ) {
+    self.width = width
+    self.selection = selection
+    self.head = head
+  }
 
   /// A unit that is kept: whose, and which of the group.
   private typealias Kept = (member: Int, index: Int)
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
-    let batches = try resources.batches(for: "neuron-selection")
-    let (members, graph, threads) = (state.members, state.graph, resources.threads)
+    let sums = try resources.sums(for: "neuron-selection")
+    let (members, graph) = (state.members, state.graph)
+    guard width <= Float(members.count) else {
+      throw MergeError(
+        "neuron-selection(width=\(width)): there are \(members.count) members, and no more units"
+          + " than theirs")
+    }
     // Without hidden units the mean's logits are the mean logits already.
     guard !graph.symmetry.groups.isEmpty else {
-      return try NaiveAverage().apply(to: &state, with: resources)
+      try NaiveAverage().apply(to: &state, with: resources)
+      if head == .labels { try LabelHead().apply(to: &state, with: resources) }
+      return
     }
-    var network = state.network
-    var kept: [Int: [Kept]] = [:]
+    var network = try widened(state.network(for: "neuron-selection"))
     let stages = graph.symmetry.groups.count + graph.nodes.count
+    var kept: [Int: [Kept]] = [:]
     for node in graph.nodes.indices {
       resources.onStep(kept.count + node, stages)
       guard let weight = graph.weight(of: node) else { continue }
       var units: [Kept]?
       if let group = graph.symmetry.group(of: weight, axis: 0) {
+        let count = network.graph.symmetry.groups[group].count
         let found =
-          try kept[group] ?? select(graph.symmetry.groups[group], of: members, batches, threads)
+          try kept[group]
+          ?? select(count, of: graph.symmetry.groups[group], members, sums, resources)
         kept[group] = found
         units = found
       }
@@ -63,63 +108,64 @@ public struct NeuronSelection: MergeStep {
         weight.shape.count > 1 && graph.symmetry.group(of: weight, axis: 1) != nil
       if !isMixing, let units {
         copy(units, of: members, node, into: &network)
-      } else if isMixing {
-        try fit(node, to: units, of: members, in: &network, batches, threads)
+      } else if isMixing, units != nil || head == .logits || node != graph.nodes.count - 1 {
+        try fit(node, to: units, of: members, in: &network, sums)
       }
     }
     state.replaceNetwork(by: network)
+    if head == .labels { try LabelHead().apply(to: &state, with: resources) }
     resources.onStep(stages, stages)
+  }
+
+  /// A network of the members' graph with the units that are wanted; what reads and gives none of them is the mean's.
+  private func widened(_ mean: Network) throws(MergeError) -> Network {
+    let graph = mean.graph
+    let counts = graph.symmetry.groups.map {
+      max(1, Int((width * Float($0.count)).rounded()))
+    }
+    do {
+      let wide = try graph.resized(to: counts)
+      var network = Network(
+        wide, parameters: Array(repeating: 0, count: wide.parameterCount),
+        buffers: Array(repeating: 0, count: wide.bufferCount))
+      for (own, theirs) in zip(wide.tensors, graph.tensors) where own.shape == theirs.shape {
+        network.parameters.replaceSubrange(own.range, with: mean.parameters[theirs.range])
+      }
+      return network
+    } catch {
+      throw MergeError("neuron-selection(width=\(width)): \(error)")
+    }
   }
 
   /// The units of a group to keep, by member and then by index.
   private func select(
-    _ group: Symmetry.Group, of members: [Network], _ batches: any BatchSource, _ threads: Int
+    _ count: Int, of group: Symmetry.Group, _ members: [Network], _ sums: SampleSums,
+    _ resources: MergeResources
   ) throws -> [Kept] {
-    let (n, columns) = (group.count, members.count * group.count)
-    let graph = members[0].graph
-    let readers = graph.readers(of: group)
-    let samples = min(
-      Self.selectionSamples, max(Self.activations / columns, 2 * n), batches.sampleCount)
-    let each = max(samples / max(readers.count, 1), 1)
-    var activations = Matrix(rows: each * readers.count, columns: columns)
-    for (place, reader) in readers.enumerated() {
-      guard let source = graph.inputs(of: reader)[0] else { continue }
-      let below = members.map { $0.part(upTo: source) }
-      var start = place * each
-      batches.forFirstSamples(each) { batch in
-        let outputs = concurrentMap(members.count, threads: threads) { below[$0].outputs(batch) }
-        for (member, output) in outputs.enumerated() {
-          for row in 0..<batch.count {
-            let target = (start + row) * columns + member * n
-            for unit in 0..<n {
-              activations.elements[target + unit] = output.elements[row * n + unit]
-            }
-          }
-        }
-        start += batch.count
-      }
-      center(
-        &activations, rows: place * each..<(place + 1) * each,
-        scales: members.flatMap { $0.outgoingNorms(reader) })
-    }
-    guard activations.elements.allSatisfy(\.isFinite) else {
+    let all = members.count * group.count
+    let chosen =
+      count == all
+      ? Array(0..<all)
+      : try GroupActivations(group, of: members).select(
+        count, by: selection, sums, seed: resources.seed, threads: resources.threads)
+    guard let chosen else {
       throw MergeError(
         "neuron-selection: activations are infinite in a member: its weights are huge",
         isAboutWeights: true)
     }
-    return pivotedColumns(of: activations, count: n, threads: threads).sorted()
-      .map { ($0 / n, $0 % n) }
+    return chosen.map { ($0 / group.count, $0 % group.count) }
   }
 
   /// Copies the rows of the kept units out of their own networks.
   private func copy(
     _ units: [Kept], of members: [Network], _ node: Int, into network: inout Network
   ) {
-    for tensor in network.graph.tensors(of: node) {
-      let columns = tensor.columns
+    let pairs = zip(members[0].graph.tensors(of: node), network.graph.tensors(of: node))
+    for (theirs, own) in pairs {
+      let columns = theirs.columns
       for (place, unit) in units.enumerated() {
-        let from = tensor.range.lowerBound + unit.index * columns
-        let to = tensor.range.lowerBound + place * columns
+        let from = theirs.range.lowerBound + unit.index * columns
+        let to = own.range.lowerBound + place * columns
         network.parameters.replaceSubrange(
           to..<to + columns, with: members[unit.member].parameters[from..<from + columns])
       }
@@ -129,83 +175,75 @@ public struct NeuronSelection: MergeStep {
   /// Fits a layer of the merged network to what the kept units received in their own networks, or to the mean outputs.
   private func fit(
     _ node: Int, to units: [Kept]?, of members: [Network], in network: inout Network,
-    _ batches: any BatchSource, _ threads: Int
+    _ sums: SampleSums
   ) throws {
-    let graph = network.graph
-    guard let weight = graph.weight(of: node), let bias = graph.bias(of: node),
-      let source = graph.inputs(of: node)[0]
+    guard let weight = network.graph.weight(of: node),
+      let source = network.graph.inputs(of: node)[0]
     else { return }
-    let targets: (Batch) -> [Float]
-    if let units {
-      // Each member up to the units that were kept of it, and their places in the merged layer.
-      let sources = members.indices.compactMap { member -> (network: Network, places: [Int])? in
-        let places = units.indices.filter { units[$0].member == member }
-        guard !places.isEmpty else { return nil }
-        return (members[member].part(upTo: node, units: places.map { units[$0].index }), places)
-      }
-      targets = { batch in
-        let received = concurrentMap(sources.count, threads: threads) {
-          sources[$0].network.outputs(batch)
-        }
-        var result = Matrix(rows: batch.count, columns: units.count)
-        for (source, own) in zip(sources, received) {
-          for row in 0..<batch.count {
-            for (column, place) in source.places.enumerated() {
-              result[row, place] = own[row, column]
-            }
-          }
-        }
-        return result.elements
-      }
-    } else {
-      let parts = members.map { $0.part(upTo: node) }
-      targets = { batch in
-        mean(
-          of: concurrentMap(parts.count, threads: threads) { parts[$0].outputs(batch).elements })
-      }
+    if units == nil, let head = joinedHead(node, of: members, network.graph) {
+      return network.setLayer(node, head)
     }
     let below = network.part(upTo: source)
-    var equations = NormalEquations(features: weight.columns, targets: weight.shape[0])
-    batches.forFirstSamples(Self.fitSamples) { batch in
-      equations.add(
-        below.outputs(batch, threads: threads).elements, targets(batch), rows: batch.count,
-        parallelism: .tiled(threads: threads))
+    let targets = targets(node, units, of: members)
+    let equations = try sums.equations(features: weight.columns, targets: weight.shape[0]) {
+      inputs, labels in
+      let rows = labels.count
+      return (below.outputs(inputs, rows: rows), targets(inputs, rows))
     }
-    let fitted: (weights: [Float], biases: [Float])
     do {
-      fitted = try equations.layer(ridge: Self.ridge)
+      network.setLayer(node, try equations.layer(ridge: Self.ridge))
     } catch {
       throw MergeError(
-        "neuron-selection: the least squares of \(graph.nodes[node].name) have no solution: \(error)",
+        "neuron-selection: the least squares of \(network.graph.nodes[node].name) have no solution: \(error)",
         isAboutWeights: error.isAboutWeights)
     }
-    network.parameters.replaceSubrange(weight.range, with: fitted.weights)
-    network.parameters.replaceSubrange(bias.range, with: fitted.biases)
   }
 
-  /// Subtracts each column's mean over some rows, and multiplies it by its scale.
-  private func center(_ matrix: inout Matrix, rows: Range<Int>, scales: [Float]) {
-    var means = [Double](repeating: 0, count: matrix.columns)
-    for row in rows {
-      for column in means.indices { means[column] += Double(matrix[row, column]) }
-    }
-    let shifts = means.map { Float($0 / Double(rows.count)) }
-    for row in rows {
-      for column in shifts.indices {
-        matrix[row, column] = (matrix[row, column] - shifts[column]) * scales[column]
+  /// The members' heads side by side, which on all units of the one hidden layer give the mean logits; else nil.
+  private func joinedHead(
+    _ node: Int, of members: [Network], _ graph: Graph
+  ) -> (weights: [Float], biases: [Float])? {
+    let theirs = members[0].graph
+    guard let weight = theirs.weight(of: node), let bias = theirs.bias(of: node),
+      graph.weight(of: node)?.columns == members.count * weight.columns,
+      theirs.symmetry.groups.count == 1, theirs.linearNodes.count == 2
+    else { return nil }
+    let share = 1 / Float(members.count)
+    var weights: [Float] = []
+    for row in 0..<weight.shape[0] {
+      for member in members {
+        weights += member.parameters[weight.range(ofRows: row..<row + 1)].map { share * $0 }
       }
     }
+    return (weights, mean(of: members.map { Array($0.parameters[bias.range]) }))
   }
-}
 
-extension Network {
-  /// The norm of the weights that a linear node gives each unit that it reads.
-  fileprivate func outgoingNorms(_ reader: Int) -> [Float] {
-    guard let tensor = graph.weight(of: reader) else { return [] }
-    let weights = matrix(tensor)
-    return (0..<weights.columns).map { unit in
-      (0..<weights.rows).reduce(Float(0)) { $0 + weights[$1, unit] * weights[$1, unit] }
-        .squareRoot()
+  /// What a layer is fitted to, for some samples: rows × its units.
+  private func targets(
+    _ node: Int, _ units: [Kept]?, of members: [Network]
+  ) -> @Sendable ([Float], Int) -> [Float] {
+    guard let units else {
+      let parts = members.map { $0.part(upTo: node) }
+      return { inputs, rows in mean(of: parts.map { $0.outputs(inputs, rows: rows) }) }
+    }
+    // Each member up to the units that were kept of it, and their places in the merged layer.
+    let sources = members.indices.compactMap { member -> (network: Network, places: [Int])? in
+      let places = units.indices.filter { units[$0].member == member }
+      guard !places.isEmpty else { return nil }
+      return (members[member].part(upTo: node, units: places.map { units[$0].index }), places)
+    }
+    let count = units.count
+    return { inputs, rows in
+      var result = [Float](repeating: 0, count: rows * count)
+      for source in sources {
+        let own = source.network.outputs(inputs, rows: rows)
+        for row in 0..<rows {
+          for (column, place) in source.places.enumerated() {
+            result[row * count + place] = own[row * source.places.count + column]
+          }
+        }
+      }
+      return result
     }
   }
 }

@@ -16,17 +16,108 @@ import Tensors
 ///   - threads: how many threads compute; the answer does not depend on it.
 /// - Returns: the columns in the order in which they were taken; of those equal to 10⁻⁶ the first comes first.
 func pivotedColumns(of h: Matrix, count: Int, threads: Int = 1) -> [Int] {
-  precondition(count <= h.columns, "\(count) of \(h.columns) columns")
-  var pivoting = Pivoting(h, count: count, threads: threads)
+  pivotedColumns(of: ColumnProducts(h, threads: threads), count: count, threads: threads)
+}
+
+/// The same of a matrix H of which HᵀH alone is known.
+///
+/// - Parameters:
+///   - gram: HᵀH, columns × columns.
+///   - count: how many columns are wanted, at most all.
+///   - threads: how many threads compute.
+/// - Returns: the columns in the order in which they were taken.
+func pivotedColumns(ofGram gram: Matrix, count: Int, threads: Int = 1) -> [Int] {
+  pivotedColumns(of: GramProducts(gram), count: count, threads: threads)
+}
+
+private func pivotedColumns(of products: any Products, count: Int, threads: Int) -> [Int] {
+  let columns = products.squares.count
+  precondition(count <= columns, "\(count) of \(columns) columns")
+  var pivoting = Pivoting(products, count: count, threads: threads)
   while pivoting.pivots.count < count, pivoting.takeNext() {}
-  var isTaken = [Bool](repeating: false, count: h.columns)
+  var isTaken = [Bool](repeating: false, count: columns)
   for pivot in pivoting.pivots { isTaken[pivot] = true }
-  let dependent = (0..<h.columns).filter { !isTaken[$0] }
+  let dependent = (0..<columns).filter { !isTaken[$0] }
   return pivoting.pivots + dependent.prefix(count - pivoting.pivots.count)
 }
 
-private struct Pivoting {
+/// Products of columns with each other, of which those that are asked for are formed.
+private protocol Products {
+  /// The columns' squared norms.
+  var squares: [Double] { get }
+
+  /// Rows of HᵀH.
+  func rows(of columns: [Int]) -> [[Double]]
+}
+
+private struct GramProducts: Products {
+  private let gram: Matrix
+  let squares: [Double]
+
+  init(_ gram: Matrix) {
+    precondition(gram.rows == gram.columns)
+    self.gram = gram
+    squares = (0..<gram.rows).map { Double(gram[$0, $0]) }
+  }
+
+  func rows(of columns: [Int]) -> [[Double]] {
+    columns.map { column in
+      gram.elements[column * gram.columns..<(column + 1) * gram.columns].map(Double.init)
+    }
+  }
+}
+
+private struct ColumnProducts: Products {
   private let h: Matrix
+  private let threads: Int
+  let squares: [Double]
+
+  /// Samples whose products are summed in single precision.
+  private static let chunk = 1024
+
+  init(_ h: Matrix, threads: Int) {
+    self.h = h
+    self.threads = threads
+    var squares = [Double](repeating: 0, count: h.columns)
+    for row in 0..<h.rows {
+      let start = row * h.columns
+      for column in squares.indices {
+        let value = Double(h.elements[start + column])
+        squares[column] = Relaxed.multiplyAdd(value, value, squares[column])
+      }
+    }
+    self.squares = squares
+  }
+
+  func rows(of chosen: [Int]) -> [[Double]] {
+    var result = chosen.map { _ in [Double](repeating: 0, count: h.columns) }
+    var part = Matrix(rows: chosen.count, columns: h.columns)
+    for start in stride(from: 0, to: h.rows, by: Self.chunk) {
+      let rows = min(Self.chunk, h.rows - start)
+      var own = Matrix(rows: rows, columns: chosen.count)
+      for row in 0..<rows {
+        for (place, column) in chosen.enumerated() { own[row, place] = h[start + row, column] }
+      }
+      h.elements.withUnsafeBufferPointer { h in
+        let all = MatrixView(
+          UnsafeBufferPointer(rebasing: h[(start * part.columns)...]), rows: rows,
+          columns: part.columns)
+        own.withView { own in
+          part.withMutableView {
+            multiply(own.transposed, all, into: $0, parallelism: .tiled(threads: threads))
+          }
+        }
+      }
+      for place in chosen.indices {
+        add(part.elements, at: place * part.columns, to: &result[place])
+      }
+    }
+    return result
+  }
+}
+
+private struct Pivoting {
+  private let products: any Products
   private let threads: Int
   private(set) var pivots: [Int] = []
 
@@ -40,28 +131,18 @@ private struct Pivoting {
 
   /// Rows of HᵀH that are formed at once.
   private static let candidates = 64
-  /// Samples whose products are summed in single precision.
-  private static let chunk = 1024
   /// Columns that stay in the first cache while a row of the factor is computed; fixed, as are the bits with it.
   private static let block = 1024
   /// The share of a squared norm that counts as nothing, and the difference of squares that does.
   private static let (dependence, tie) = (1e-6, 1e-6)
 
-  init(_ h: Matrix, count: Int, threads: Int) {
-    self.h = h
+  init(_ products: any Products, count: Int, threads: Int) {
+    self.products = products
     self.threads = threads
-    var squares = [Double](repeating: 0, count: h.columns)
-    for row in 0..<h.rows {
-      let start = row * h.columns
-      for column in squares.indices {
-        let value = Double(h.elements[start + column])
-        squares[column] = Relaxed.multiplyAdd(value, value, squares[column])
-      }
-    }
-    self.squares = squares
+    squares = products.squares
     residuals = squares
-    factor = Array(repeating: 0, count: count * h.columns)
-    grams = Array(repeating: [], count: h.columns)
+    factor = Array(repeating: 0, count: count * squares.count)
+    grams = Array(repeating: [], count: squares.count)
   }
 
   /// Takes the next pivot; false if every other column depends on those taken.
@@ -77,7 +158,7 @@ private struct Pivoting {
     else { return false }
     if grams[pivot].isEmpty { formGrams(with: pivot) }
     let row = factorRow(of: pivot)
-    let start = pivots.count * h.columns
+    let start = pivots.count * squares.count
     for (column, value) in row.enumerated() {
       factor[start + column] = value
       residuals[column] -= value * value
@@ -90,7 +171,7 @@ private struct Pivoting {
 
   /// (HᵀH of the pivot − Σ_k L_k[pivot] L_k) / √residual, for every column.
   private func factorRow(of pivot: Int) -> [Double] {
-    let (columns, taken) = (h.columns, pivots.count)
+    let (columns, taken) = (squares.count, pivots.count)
     let scale = 1 / residuals[pivot].squareRoot()
     let shares = (0..<taken).map { factor[$0 * columns + pivot] }
     let blocks = concurrentMap((columns + Self.block - 1) / Self.block, threads: threads) {
@@ -111,29 +192,7 @@ private struct Pivoting {
     }
     let next = open.sorted { (residuals[$0], $1) > (residuals[$1], $0) }
     let chosen = [pivot] + next.prefix(Self.candidates - 1)
-    for column in chosen { grams[column] = Array(repeating: 0, count: h.columns) }
-
-    var part = Matrix(rows: chosen.count, columns: h.columns)
-    for start in stride(from: 0, to: h.rows, by: Self.chunk) {
-      let rows = min(Self.chunk, h.rows - start)
-      var own = Matrix(rows: rows, columns: chosen.count)
-      for row in 0..<rows {
-        for (place, column) in chosen.enumerated() { own[row, place] = h[start + row, column] }
-      }
-      h.elements.withUnsafeBufferPointer { h in
-        let all = MatrixView(
-          UnsafeBufferPointer(rebasing: h[(start * part.columns)...]), rows: rows,
-          columns: part.columns)
-        own.withView { own in
-          part.withMutableView {
-            multiply(own.transposed, all, into: $0, parallelism: .tiled(threads: threads))
-          }
-        }
-      }
-      for (place, column) in chosen.enumerated() {
-        add(part.elements, at: place * part.columns, to: &grams[column])
-      }
-    }
+    for (column, row) in zip(chosen, products.rows(of: chosen)) { grams[column] = row }
   }
 }
 

@@ -15,7 +15,12 @@ public struct SampleShards: Sendable {
   /// The shards of some samples.
   public init(sampleCount: Int) { self.sampleCount = sampleCount }
 
-  private var chunkCount: Int { (sampleCount + Self.chunkSize - 1) / Self.chunkSize }
+  private var chunkCount: Int { Self.chunks(of: sampleCount).count }
+
+  /// Some samples, all of one shard, in chunks.
+  public static func chunks(of count: Int) -> [Range<Int>] {
+    stride(from: 0, to: count, by: chunkSize).map { $0..<min($0 + chunkSize, count) }
+  }
 
   /// How many shards there are; none is empty.
   public var count: Int { min(Self.most, chunkCount) }

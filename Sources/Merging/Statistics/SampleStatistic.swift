@@ -36,11 +36,11 @@ public struct SampleStatistic: Sendable {
   /// - Parameters:
   ///   - kind: what is summed.
   ///   - node: of the networks' graph.
-  ///   - networks: at least one, of one graph; two for normal equations.
+  ///   - networks: at least one, of one graph; two for normal equations, the first of which may have other widths.
   public init(_ kind: Kind, at node: Int, of networks: [Network]) {
     precondition(
       networks.count >= (kind == .normalEquations ? 2 : 1), "\(kind) of \(networks.count) networks")
-    let graph = networks[0].graph
+    let graph = networks[kind == .normalEquations ? 1 : 0].graph
     let part = graph.part(upTo: node)
     self.kind = kind
     units = part.graph.outputs
@@ -52,7 +52,8 @@ public struct SampleStatistic: Sendable {
       self.networks = networks.map { $0.part(part) }
       below = nil
     }
-    inputs = source.map { graph.part(upTo: $0).graph.outputs } ?? graph.inputs
+    inputs =
+      below?.graph.outputs ?? source.map { graph.part(upTo: $0).graph.outputs } ?? graph.inputs
   }
 
   /// How many numbers the sum has.

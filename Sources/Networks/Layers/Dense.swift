@@ -12,6 +12,7 @@ public struct Dense: Layer {
   public var description: String { "dense(\(outputs))" }
   public var canRectify: Bool { true }
   public var canMaskInputs: Bool { true }
+  public func resized(to units: Int) -> any Layer { Dense(units) }
 
   public func outputShape(of inputs: [Shape]) throws(LayerError) -> Shape {
     let shape = try single(inputs)

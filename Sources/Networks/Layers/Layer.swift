@@ -44,6 +44,9 @@ public protocol Layer: Sendable, CustomStringConvertible {
     _ axes: LayerAxes, outputShape: Shape, in units: inout UnitRelations
   ) -> [UnitRelations.Axis]
 
+  /// The layer with another number of output units; a layer that has as many as its input is itself.
+  func resized(to units: Int) -> any Layer
+
   /// How many floats of a training pass the backward pass needs besides inputs and outputs.
   func savedCount(of inputs: [Shape], rows: Int) -> Int
 
@@ -64,6 +67,7 @@ extension Layer {
   public func parameters(of inputs: [Shape]) -> [TensorDeclaration] { [] }
   public func buffers(of inputs: [Shape]) -> [TensorDeclaration] { [] }
   public func savedCount(of inputs: [Shape], rows: Int) -> Int { 0 }
+  public func resized(to units: Int) -> any Layer { self }
   public var canRectify: Bool { false }
   public var canMaskInputs: Bool { false }
 

@@ -40,15 +40,33 @@ public protocol BatchSource: Sendable {
 
   /// Fills `batch` with some rows of the `index`th batch of the epoch, or with as many of them as it has.
   func fill(_ batch: inout Batch, with index: Int, rows: Range<Int>)
+
+  /// How many samples the `index`th batch of an epoch has.
+  func count(ofBatch index: Int) -> Int
+
+  /// Whether samples lie with different workers: part p of a batch with ``Team/worker(of:)`` p, who alone may fill it.
+  var isSharded: Bool { get }
+
+  /// How a team shares the rows of the `index`th batch: in parts, in order, each computed by one worker.
+  func parts(ofBatch index: Int) -> [Range<Int>]
 }
 
 extension BatchSource {
+  public var isSharded: Bool { false }
+
+  /// By 256 samples at most, as even as can be.
+  public func parts(ofBatch index: Int) -> [Range<Int>] {
+    let count = count(ofBatch: index)
+    let parts = (count + 255) / 256
+    return (0..<parts).map { $0 * count / parts..<($0 + 1) * count / parts }
+  }
+
   /// Fills `batch` with the `index`th batch of the epoch.
   public func fill(_ batch: inout Batch, with index: Int) {
     fill(&batch, with: index, rows: 0..<batchSize)
   }
 
-  /// How many samples the `index`th batch of an epoch has: fewer in the last one.
+  /// As many as a batch has, but fewer in the last one.
   public func count(ofBatch index: Int) -> Int {
     min(batchSize, sampleCount - index * batchSize)
   }

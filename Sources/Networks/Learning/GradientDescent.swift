@@ -27,6 +27,12 @@ public struct GradientDescent: Learnable {
     optimizer = SGD(network.graph, momentum: momentum, weightDecay: weightDecay)
   }
 
+  /// SGD's momentum, laid out as the parameters.
+  public var velocity: [Float] {
+    get { optimizer.velocity }
+    set { optimizer.restore(velocity: newValue) }
+  }
+
   public mutating func move(against gradient: [Float], factor: Float, with team: any Team) {
     optimizer.step(
       &network.parameters, gradient: clipped(gradient), learningRate: learningRate * factor,

@@ -37,9 +37,33 @@ public protocol Team: Sendable {
   func sum(
     _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Double]
   ) throws -> [Double]
+
+  /// What one worker makes of all parts in order, on every worker: each part travels once, and the result to all.
+  ///
+  /// As `sum`, of numbers of any kind, for short parts: workers that are done wait busily for the last.
+  ///
+  /// - Parameters:
+  ///   - count: how many parts.
+  ///   - length: how many numbers each gives.
+  ///   - phase: what the messages are for.
+  ///   - body: computes a part.
+  ///   - combine: makes the result of the parts; called on the first worker.
+  /// - Returns: what `combine` returned.
+  /// - Throws: on every worker, if `body` throws on any.
+  func reduce<Element: BitwiseCopyable & Sendable, Combined: BitwiseCopyable & Sendable>(
+    _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Element],
+    _ combine: ([ArraySlice<Element>]) -> [Combined]
+  ) throws -> [Combined]
 }
 
 extension Team {
+  public func reduce<Element: BitwiseCopyable & Sendable, Combined: BitwiseCopyable & Sendable>(
+    _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Element],
+    _ combine: ([ArraySlice<Element>]) -> [Combined]
+  ) throws -> [Combined] {
+    combine(try map(count, phase: phase, body).map { $0[...] })
+  }
+
   /// The worker who does a part, and who trains and holds the member of that number.
   public func worker(of part: Int) -> Int { Networks.worker(of: part, among: size) }
 }
@@ -66,7 +90,7 @@ public struct ThreadTeam: Team {
   public func sum(
     _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Double]
   ) throws -> [Double] {
-    total(try map(count, phase: phase, body).map { $0[...] }, count: length)
+    try reduce(count, of: length, phase: phase, body) { total($0, count: length) }
   }
 }
 

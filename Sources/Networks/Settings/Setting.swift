@@ -1,6 +1,4 @@
-import Networks
-
-/// A setting of a method: declared once, where the method is, and known to the command line, to files and to help by that.
+/// A setting of a method of merging or of an exchange: declared once, where that is, and known to the command line, to files and to help by that.
 ///
 ///     static let restarts = Setting("restarts", 4, in: 1...100_000, "how often it starts anew; the best is kept")
 ///
@@ -15,10 +13,11 @@ public struct Setting<Value: Sendable & Equatable>: Sendable {
   /// What values there may be, in words.
   public let range: String
 
-  let parse: @Sendable (String) -> Value?
-  let format: @Sendable (Value) -> String
+  package let parse: @Sendable (String) -> Value?
+  package let format: @Sendable (Value) -> String
 
-  init(
+  /// A setting of any kind: `range` says in words which texts `parse` takes, and `format` writes the one that it reads.
+  public init(
     _ name: String, _ defaultValue: Value, range: String, _ help: String,
     parse: @escaping @Sendable (String) -> Value?, format: @escaping @Sendable (Value) -> String
   ) {
@@ -78,13 +77,12 @@ extension Setting<Float?> {
   }
 }
 
-extension Setting<LearningRateSchedule> {
-  /// A schedule of a learning rate.
-  public init(_ name: String, _ defaultValue: LearningRateSchedule, _ help: String) {
+extension Setting where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+  /// One of a few words.
+  public init(_ name: String, _ defaultValue: Value, _ help: String) {
     self.init(
-      name, defaultValue,
-      range: LearningRateSchedule.allCases.map(\.rawValue).joined(separator: ", "), help,
-      parse: { LearningRateSchedule(rawValue: $0) }, format: { $0.rawValue })
+      name, defaultValue, range: Value.allCases.map(\.rawValue).joined(separator: ", "), help,
+      parse: { Value(rawValue: $0) }, format: { $0.rawValue })
   }
 }
 
@@ -101,13 +99,13 @@ public struct SettingDeclaration: Sendable {
   public let help: String
 
   /// The one way to write a value, or nil if a text is none.
-  let canonical: @Sendable (String) -> String?
+  package let canonical: @Sendable (String) -> String?
 }
 
 /// A method's settings as they were given; what was not has its default.
 public struct SettingValues: Hashable, Sendable {
   /// Canonical texts by name; none that is the default.
-  private(set) var texts: [String: String] = [:]
+  package private(set) var texts: [String: String] = [:]
 
   /// Nothing was given.
   public init() {}
@@ -118,7 +116,7 @@ public struct SettingValues: Hashable, Sendable {
     set { set(setting.declaration, to: setting.format(newValue)) }
   }
 
-  mutating func set(_ setting: SettingDeclaration, to text: String) {
+  package mutating func set(_ setting: SettingDeclaration, to text: String) {
     texts[setting.name] = text == setting.defaultText ? nil : text
   }
 }

@@ -1,0 +1,129 @@
+import Tensors
+
+/// Which images of a set each member has, where members share none.
+public struct Shards: Equatable, Sendable {
+  /// Places in the set, by member, ascending; no place is in two.
+  public let indices: [[Int]]
+
+  /// Deals a set's images out by keyed randomness.
+  ///
+  /// - Parameters:
+  ///   - dataset: the set.
+  ///   - rule: who gets what.
+  ///   - members: how many shards.
+  ///   - size: how many images a shard has, with `sizes` in the mean; nil to deal out all, but for a rest of fewer than
+  ///     `members`.
+  ///   - seed: the experiment's.
+  /// - Throws: ``DataError`` if there are too few images, or a shard comes out without images or of one class.
+  public init(
+    _ dataset: Dataset, rule: ShardRule, members: Int, size: Int? = nil, seed: UInt64
+  ) throws(DataError) {
+    precondition(members > 0)
+    let size = size ?? dataset.count / members
+    guard size > 0, size <= dataset.count / members else {
+      throw DataError(
+        dataset.name,
+        "has \(dataset.count) images; \(members) shards of "
+          + (size > 0 ? "\(size)" : "at least one") + " need \(members * max(size, 1)):"
+          + " ask for fewer --members or a smaller --shard-size")
+    }
+    if case .classes(let count) = rule, count > dataset.classes {
+      throw DataError(
+        dataset.name, "has \(dataset.classes) classes; --shards \(rule) asks for \(count) a member")
+    }
+    var deck = Deck(dataset, seed: seed)
+    switch rule {
+    case .folders: preconditionFailure("shards that lie in folders are not dealt out")
+    case .iid, .sizes:
+      var random = RandomStream(seed: seed, "shards")
+      let order = random.permutation(of: dataset.count)
+      let borders = Self.borders(rule, members: members, total: members * size, &random)
+      indices = (0..<members).map { order[borders[$0]..<borders[$0 + 1]].sorted() }
+    case .dirichlet(let concentration):
+      indices = (0..<members).map { member in
+        var random = RandomStream(seed: seed, "shard classes", member)
+        let shares = random.dirichlet(dataset.classes, concentration: concentration)
+        return deck.draw(size, shares: shares, &random).sorted()
+      }
+    case .classes(let count):
+      var random = RandomStream(seed: seed, "shard classes")
+      let order = random.permutation(of: dataset.classes)
+      indices = (0..<members).map { member in
+        var shares = [Float](repeating: 0, count: dataset.classes)
+        for k in 0..<count { shares[order[(member * count + k) % dataset.classes]] = 1 }
+        return deck.draw(size, shares: shares, &random).sorted()
+      }
+    }
+    for (member, places) in indices.enumerated() {
+      try Self.requireSeveralClasses(
+        places.map { dataset.labels[$0] }, dataset.name, "shard \(member) of --shards \(rule)")
+    }
+  }
+
+  /// Checks that a shard is something to learn from.
+  ///
+  /// - Parameters:
+  ///   - labels: of its images.
+  ///   - source: where the images are from.
+  ///   - shard: what the shard is called.
+  /// - Throws: ``DataError`` if it has no images, or all are of one class.
+  public static func requireSeveralClasses(
+    _ labels: [UInt8], _ source: String, _ shard: String
+  ) throws(DataError) {
+    guard let first = labels.first else {
+      throw DataError(source, "\(shard) has no images; a member needs some to learn from")
+    }
+    guard labels.contains(where: { $0 != first }) else {
+      throw DataError(
+        source,
+        "\(shard) has \(labels.count) images, all of class \(first); a member needs at least two classes"
+          + " to learn from: try another --seed, a larger shard, or a rule that skews less")
+    }
+  }
+
+  /// Where each member's run of a shuffled set begins and ends.
+  private static func borders(
+    _ rule: ShardRule, members: Int, total: Int, _ random: inout RandomStream
+  ) -> [Int] {
+    guard case .sizes(let concentration) = rule else {
+      return (0...members).map { $0 * (total / members) }
+    }
+    let shares = random.dirichlet(members, concentration: concentration)
+    var sums = [0.0]
+    for share in shares { sums.append(sums[sums.count - 1] + Double(share)) }
+    return sums.map { Int((Double(total) * $0 / sums[members]).rounded()) }
+  }
+}
+
+/// A set's images by class, each class shuffled, to draw from without putting back.
+private struct Deck {
+  private var places: [[Int]]
+
+  init(_ dataset: Dataset, seed: UInt64) {
+    var random = RandomStream(seed: seed, "shards")
+    places = Array(repeating: [], count: dataset.classes)
+    for place in random.permutation(of: dataset.count) {
+      places[Int(dataset.labels[place])].append(place)
+    }
+  }
+
+  /// Draws images one by one: the class by its share among the classes that have some left, and then its next image.
+  ///
+  /// Where no class with a share has any left, all classes that have count alike.
+  mutating func draw(_ count: Int, shares: [Float], _ random: inout RandomStream) -> [Int] {
+    (0..<count).map { _ in
+      var open = shares.indices.map { places[$0].isEmpty ? 0 : Double(shares[$0]) }
+      if open.allSatisfy({ $0 <= 0 }) { open = places.map { $0.isEmpty ? 0 : 1 } }
+      var left = Double(random.uniform()) * open.reduce(0, +)
+      var chosen = open.lastIndex { $0 > 0 } ?? 0
+      for (label, share) in open.enumerated() where share > 0 {
+        if left < share {
+          chosen = label
+          break
+        }
+        left -= share
+      }
+      return places[chosen].removeLast()
+    }
+  }
+}

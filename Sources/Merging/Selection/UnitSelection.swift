@@ -1,0 +1,249 @@
+import Networks
+import Tensors
+
+/// How units are chosen among those of all members.
+public enum UnitSelection: String, CaseIterable, Sendable {
+  /// From activations on one part of the samples, whose worker computes alone: only the choice travels.
+  case part
+  /// From sums of activations under random signs, which stand for all samples (a sketch; Woodruff 2014).
+  case sketch
+  /// From the products of all activations with each other, (M n)² numbers.
+  case products
+}
+
+/// The units of a group, of all members, as the layers that mix them read them: centred, and each scaled by the norm of its
+/// outgoing weights.
+struct GroupActivations: Sendable {
+  /// What gives each reader its inputs, of each member; and what the inputs are multiplied by.
+  private let readers: [(below: [Network], scales: [Float])]
+  private let units: Int
+  private let memberCount: Int
+
+  /// Samples to select on, if one worker selects.
+  private static let samples = 8192
+  /// The activations that are held at most; of more than 16 members of 512 units the samples become fewer for it.
+  private static let limit = 1 << 26
+  /// The rows of a sketch, more than a network's hidden units.
+  private static let sketchRows = 2
+
+  init(_ group: Symmetry.Group, of members: [Network]) {
+    let graph = members[0].graph
+    units = group.count
+    memberCount = members.count
+    readers = graph.readers(of: group).compactMap { reader in
+      graph.inputs(of: reader)[0].map { source in
+        (members.map { $0.part(upTo: source) }, members.flatMap { $0.outgoingNorms(reader) })
+      }
+    }
+  }
+
+  private var columns: Int { memberCount * units }
+
+  /// The units to keep, in their order, by member and then by index.
+  ///
+  /// - Parameters:
+  ///   - count: how many.
+  ///   - selection: how they are chosen.
+  ///   - sums: over the samples.
+  ///   - seed: of the sketch.
+  ///   - threads: how many threads compute; the answer does not depend on it.
+  /// - Returns: numbers below M n; nil if activations are infinite.
+  /// - Throws: what messages throw.
+  func select(
+    _ count: Int, by selection: UnitSelection, _ sums: SampleSums, seed: UInt64, threads: Int
+  ) throws -> [Int]? {
+    let chosen: [Int]
+    switch selection {
+    case .part:
+      chosen = try sums.onFirstPart { part in
+        pivots(of: activations(of: part, threads: threads), count, threads: threads)
+      }
+    case .sketch: chosen = try selectFromSketch(count, sums, seed: seed, threads: threads)
+    case .products: chosen = try selectFromProducts(count, sums, threads: threads)
+    }
+    return chosen.isEmpty ? nil : chosen.sorted()
+  }
+
+  private func pivots(of matrix: Matrix, _ count: Int, threads: Int) -> [Int] {
+    guard matrix.elements.allSatisfy(\.isFinite) else { return [] }
+    return pivotedColumns(of: matrix, count: count, threads: threads)
+  }
+
+  /// What some samples give all members' units, samples × M n.
+  private func activations(
+    _ below: [Network], _ inputs: [Float], rows: Int, threads: Int = 1
+  ) -> Matrix {
+    let outputs = concurrentMap(memberCount, threads: threads) {
+      below[$0].outputs(inputs, rows: rows)
+    }
+    var result = Matrix(rows: rows, columns: columns)
+    for (member, output) in outputs.enumerated() {
+      for row in 0..<rows {
+        let target = row * columns + member * units
+        for unit in 0..<units { result.elements[target + unit] = output[row * units + unit] }
+      }
+    }
+    return result
+  }
+
+  // MARK: - One part
+
+  private func activations(of part: SampleSums.Part, threads: Int) -> Matrix {
+    let count = part.samples.count
+    let most = min(Self.samples, max(Self.limit / columns, 2 * units), count)
+    let each = max(most / max(readers.count, 1), 1)
+    var result = Matrix(rows: 0, columns: columns)
+    var buffer = [Float](
+      repeating: 0, count: SampleShards.chunkSize * part.samples.features)
+    for reader in readers {
+      var own = Matrix(rows: 0, columns: columns)
+      for chunk in SampleShards.chunks(of: each) {
+        part.samples.write(chunk, into: &buffer)
+        let some = activations(reader.below, buffer, rows: chunk.count, threads: threads)
+        own = Matrix(
+          rows: own.rows + some.rows, columns: columns, elements: own.elements + some.elements)
+      }
+      var means = [Double](repeating: 0, count: columns)
+      for (column, sum) in columnSums(own.elements, rows: own.rows, columns: columns).enumerated() {
+        means[column] = sum / Double(own.rows)
+      }
+      subtract(means.map { Float($0) }, reader.scales, from: &own)
+      result = Matrix(
+        rows: result.rows + own.rows, columns: columns, elements: result.elements + own.elements)
+    }
+    return result
+  }
+
+  /// (x − means) ∘ scales, of each row.
+  private func subtract(_ means: [Float], _ scales: [Float], from matrix: inout Matrix) {
+    for row in 0..<matrix.rows {
+      for column in means.indices {
+        matrix[row, column] = (matrix[row, column] - means[column]) * scales[column]
+      }
+    }
+  }
+
+  // MARK: - A sketch
+
+  /// G A with G of random signs, G 1 and 1ᵀA, of each reader, summed over parts.
+  private func selectFromSketch(
+    _ count: Int, _ sums: SampleSums, seed: UInt64, threads: Int
+  ) throws -> [Int] {
+    let (columns, readers, sampleCount) = (columns, readers, sums.sampleCount)
+    let rows = Self.sketchRows * units
+    let length = rows * columns + rows + columns
+    return try sums.reduce(of: readers.count * length) { part, number -> [Float] in
+      var result: [Float] = []
+      var buffer = [Float](
+        repeating: 0, count: SampleShards.chunkSize * part.samples.features)
+      for (place, reader) in readers.enumerated() {
+        var sums = [Double](repeating: 0, count: length)
+        for (index, chunk) in part.chunks.enumerated() {
+          part.samples.write(chunk, into: &buffer)
+          let some = activations(reader.below, buffer, rows: chunk.count)
+          var random = RandomStream(seed: seed, "sketch", place, number, index)
+          var signs = Matrix(rows: chunk.count, columns: rows + 1)
+          for row in 0..<chunk.count {
+            var bits: UInt64 = 0
+            for column in 0..<rows {
+              if column.isMultiple(of: 64) { bits = random.next() }
+              signs[row, column] = bits >> UInt64(column % 64) & 1 == 1 ? 1 : -1
+            }
+            signs[row, rows] = 1
+          }
+          // The row of ones gives the columns' sums, and the signs' own sums follow.
+          addProduct(
+            signs.elements, rows + 1, some.elements, columns, rows: chunk.count, to: &sums,
+            at: 0, stride: columns)
+          let own = columnSums(signs.elements, rows: chunk.count, columns: rows + 1)
+          for (row, sum) in own.dropLast().enumerated() { sums[(rows + 1) * columns + row] += sum }
+        }
+        result += sums.map { Float($0) }
+      }
+      return result
+    } _: { parts in
+      var stacked = Matrix(rows: 0, columns: columns)
+      let sum = added(parts)
+      for (place, reader) in readers.enumerated() {
+        let own = sum[place * length..<(place + 1) * length].map { $0 }
+        let means = own[rows * columns..<(rows + 1) * columns].map { $0 / Float(sampleCount) }
+        var sketch = Matrix(
+          rows: rows, columns: columns, elements: Array(own[..<(rows * columns)]))
+        for row in 0..<rows {
+          let signs = own[(rows + 1) * columns + row]
+          for column in 0..<columns {
+            sketch[row, column] =
+              (sketch[row, column] - signs * means[column]) * reader.scales[column]
+          }
+        }
+        stacked = Matrix(
+          rows: stacked.rows + rows, columns: columns,
+          elements: stacked.elements + sketch.elements)
+      }
+      return pivots(of: stacked, count, threads: threads)
+    }
+  }
+
+  // MARK: - All products
+
+  /// The lower triangle of AᵀA, and 1ᵀA, of each reader, summed over parts.
+  private func selectFromProducts(
+    _ count: Int, _ sums: SampleSums, threads: Int
+  ) throws -> [Int] {
+    let (columns, readers, sampleCount) = (columns, readers, Float(sums.sampleCount))
+    let length = NormalEquations.packedCount(features: columns, targets: 0)
+    return try sums.reduce(of: readers.count * length) { part, _ -> [Float] in
+      var result: [Float] = []
+      var buffer = [Float](
+        repeating: 0, count: SampleShards.chunkSize * part.samples.features)
+      for reader in readers {
+        var equations = NormalEquations(features: columns, targets: 0)
+        for chunk in part.chunks {
+          part.samples.write(chunk, into: &buffer)
+          let some = activations(reader.below, buffer, rows: chunk.count)
+          equations.add(some.elements, [], rows: chunk.count, parallelism: .whole)
+        }
+        result += equations.packed
+      }
+      return result
+    } _: { parts in
+      let sum = added(parts)
+      var gram = Matrix(rows: columns, columns: columns)
+      for (place, reader) in readers.enumerated() {
+        let equations = NormalEquations(
+          features: columns, targets: 0, packed: Array(sum[place * length..<(place + 1) * length]))
+        let side = columns + 1
+        for row in 0..<columns {
+          let mean = Float(equations.sums[row * side + columns]) / sampleCount
+          for column in 0..<columns {
+            let centred =
+              Float(equations.sums[row * side + column])
+              - mean * Float(equations.sums[column * side + columns])
+            gram[row, column] += reader.scales[row] * reader.scales[column] * centred
+          }
+        }
+      }
+      guard gram.elements.allSatisfy(\.isFinite) else { return [] }
+      return pivotedColumns(ofGram: gram, count: count, threads: threads)
+    }
+  }
+}
+
+/// Parts' numbers, added in their order.
+func added(_ parts: [ArraySlice<Float>]) -> [Float] {
+  var sum = Array(parts[0])
+  for part in parts.dropFirst() { accumulate(Array(part), into: &sum) }
+  return sum
+}
+
+extension Network {
+  /// The norm of the weights that a linear node gives each unit that it reads.
+  fileprivate func outgoingNorms(_ reader: Int) -> [Float] {
+    guard let tensor = graph.weight(of: reader) else { return [] }
+    let weights = matrix(tensor)
+    return (0..<weights.columns).map { unit in
+      (0..<weights.rows).reduce(Float(0)) { $0 + weights[$1, unit] * weights[$1, unit] }
+        .squareRoot()
+    }
+  }
+}

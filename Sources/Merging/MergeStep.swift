@@ -40,7 +40,9 @@ public struct MergeResources {
   /// Gives batches with the ensemble's predictions at a temperature as soft targets; nil without data.
   public var taughtBatches: ((_ temperature: Float) throws -> any BatchSource)?
 
-  /// Sums over the training samples as they are; nil if the step has to do without. The team's, as `sums(for:)` gives them.
+  /// Sums over the training samples as they are; nil if the step has to do without.
+  ///
+  /// The team's, as `sums(for:)` gives them.
   public var sums: SampleSums?
 
   /// Whether samples lie with different workers.

@@ -42,6 +42,7 @@ public struct Teacher: Sendable {
   ///   - shards: members' own images.
   ///   - threads: how many threads compute.
   /// - Returns: by member, targets of its images' whole set; nil for shards of other workers.
+  /// - Throws: nothing; a team of threads has no messages.
   public func targets(of shards: ShardedImages, threads: Int) throws -> [SoftTargets?] {
     try shards.shards.map { shard in
       try shard.map {

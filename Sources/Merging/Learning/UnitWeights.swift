@@ -45,7 +45,9 @@ struct UnitWeights: Sendable {
   private(set) var gradient: [Float]
   private var optimizer: Adam
 
-  /// The most numbers of a member that a part has: 200 KiB of each member. 784 × 512 weights make eight equal parts.
+  /// The most numbers of a member that a part has: 200 KiB of each member.
+  ///
+  /// 784 × 512 weights make eight equal parts.
   private static let partSize = 51_200
 
   init(_ graph: Graph, members: Int) {

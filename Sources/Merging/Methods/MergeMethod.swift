@@ -10,8 +10,9 @@ public struct MergeMethod: Sendable {
   /// What it cannot do without.
   public let needs: Needs
 
-  /// Whether all workers take the step together; else one takes it with all its threads, and the others rest. Where samples
-  /// are sharded, all take every step that looks at images.
+  /// Whether all workers take the step together; else one takes it with all its threads, and the others rest.
+  ///
+  /// Where samples are sharded, all take every step that looks at images.
   public let isShared: Bool
 
   /// Whether it works on one member and is no merge: what merges are held against.

@@ -15,12 +15,11 @@ public struct NamedSettings: Hashable, Sendable {
     self.declarations = declarations
   }
 
-  /// What a text names.
+  /// What a text names; nil if there is nothing of the name.
   ///
   /// - Parameters:
   ///   - text: a name, and perhaps settings in brackets.
   ///   - declarations: of a name; nil if there is no such thing.
-  /// - Returns: nil if there is nothing of the name.
   /// - Throws: ``SettingsError`` naming the setting that is unknown or out of range, and what there is.
   public init?(
     parsing text: Substring, _ declarations: (String) -> [SettingDeclaration]?

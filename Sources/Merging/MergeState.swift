@@ -7,7 +7,7 @@ import Tensors
 /// mix units (``mix(by:into:average:)``), and those that correct replace the network (``replaceNetwork(by:)``).
 public struct MergeState: Sendable {
   /// Networks of one graph, by member number.
-  public let members: [Network]
+  public private(set) var members: [Network]
 
   /// What the members are called in errors.
   public let names: [String]
@@ -171,6 +171,14 @@ extension MergeState {
       indices: [isAligned ? 1 : 0] + alignment.flat
         + (network.graph == graph ? [] : network.graph.description.utf8.map(Int.init)),
       numbers: network.parameters + network.buffers)
+  }
+
+  /// Takes the members in place of others of their graph; the merged network stays, but the naive average is theirs.
+  mutating func adopt(members: [Network]) {
+    precondition(members.count == self.members.count && members[0].graph == graph)
+    let isNaive = network == Self.mean(of: alignedMembers)
+    self.members = members
+    if isNaive { network = Self.mean(of: alignedMembers) }
   }
 
   /// Takes over how far another worker is.

@@ -13,6 +13,7 @@ struct StudyReport {
 
   var html: String {
     let experiment = table.plan.experiment
+    guard !table.isAboutMessages else { return messagePage }
     return HTMLPage(
       title: "One network from M, of \(experiment.architecture) on \(experiment.dataset.rawValue)",
       lead:
@@ -24,6 +25,63 @@ struct StudyReport {
           section("Negative log likelihood, nats", \.nll, \.number),
           section("Expected calibration error", \.ece, \.number),
         ]
+    ).html
+  }
+
+  // MARK: - Messages
+
+  /// The page of a study whose members have their own images, or are coupled.
+  private var messagePage: String {
+    let experiment = table.plan.experiment
+    let split = experiment.shards.map {
+      " Each member has its own images, split by <code>\(escaped($0.rule.description))</code>"
+        + ($0.size.map { ", \(grouped($0)) each" } ?? "") + "."
+    }
+    let known = summaries.filter { $0.bytes != nil }
+    let chart = CostChart(
+      title: "Accuracy on the test set, %, against bytes", unit: "%",
+      points: known.enumerated().map { place, summary in
+        CostChart.Point(
+          name: summary.name, color: style(summary.kind, summary.name, place).color,
+          bytes: summary.bytes ?? 0, value: 100 * summary.accuracy.mean,
+          deviation: 100 * (summary.accuracy.deviation ?? 0))
+      })
+    let front = Set(chart.front.map(\.name))
+    var number = 0
+    let rows = summaries.map { summary in
+      number += summary.bytes == nil ? 0 : 1
+      return (
+        cells: [
+          summary.bytes == nil ? "" : "\(number)", escaped(summary.name),
+          summary.accuracy.percent + table.plan.mark(summary.seeds), summary.nll.number,
+          summary.ece.number, grouped(summary.parameters), String(summary.forwardPasses),
+          summary.rounds.map(grouped) ?? "", summary.bytes.map(readableBytes) ?? "",
+        ], isStrong: front.contains(summary.name)
+      )
+    }
+    return HTMLPage(
+      title: "\(counted(experiment.members, "member")) of \(experiment.architecture) on"
+        + " \(experiment.dataset.rawValue): what a network costs in messages",
+      lead: "What one network reaches against the bytes that ranks had to send for it, over"
+        + " \(counted(table.plan.seedCount, "seed")).\(split ?? "")",
+      sections: [
+        HTMLPage.Section(
+          heading: "Accuracy against bytes",
+          caption:
+            "A dot is a predictor, by its number in the table; bars are one standard deviation over seeds. No dot"
+            + " on the dashed line is beaten by one that sends less. What is far below lies outside.",
+          body: chart.figure),
+        HTMLPage.Section(
+          heading: "All predictors",
+          caption:
+            "On the test set, which nothing was chosen by. Rounds are how often all ranks had to hear of each other;"
+            + " bytes are the payload of all ranks together, as their ledgers have it. The images were with the members.",
+          body: htmlTable(
+            [
+              "", "predictor", "accuracy %", "NLL, nats", "ECE", "parameters<br>stored",
+              "passes<br>an input", "rounds", "sent",
+            ], rows)),
+      ]
     ).html
   }
 
@@ -62,7 +120,7 @@ struct StudyReport {
     case .member: .init(color: Palette.member, dash: "")
     case .ensemble: .init(color: Palette.ensemble, dash: name.hasSuffix("logits") ? "5 4" : "")
     case .student: .init(color: Palette.student, dash: "")
-    case .merged, .control:
+    case .merged, .control, .exchange:
       .init(
         color: Palette.many[place % Palette.many.count],
         dash: ["", "6 3", "2 3"][place / Palette.many.count % 3])

@@ -87,6 +87,15 @@ private let exchangeList = ExchangeMethod.all.map { method in
   return (["\(method.name): \(method.summary)"] + settings).joined(separator: "\n")
 }.joined(separator: "\n")
 
+/// The exchange that an argument names.
+func coupling(_ argument: String) throws -> Coupling {
+  do {
+    return try Coupling(parsing: argument)
+  } catch {
+    throw ValidationError("--exchange \(argument): \(error)")
+  }
+}
+
 /// The rule that an argument names.
 private func shardRule(_ argument: String) throws -> ShardRule {
   guard let rule = ShardRule(argument) else {
@@ -138,11 +147,7 @@ struct ExperimentOptions: ParsableArguments {
     help: ArgumentHelp(
       "What members tell each other while they train, with settings as in \"fedavg(every=2e)\".",
       discussion: exchangeList, valueName: "exchange"),
-    transform: {
-      do {
-        return try Coupling(parsing: $0)
-      } catch { throw ValidationError("--exchange \($0): \(error)") }
-    })
+    transform: coupling)
   var exchange: Coupling?
 
   @Option(

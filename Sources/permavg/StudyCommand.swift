@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiments
 import Reports
+import Training
 
 struct StudyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -40,16 +41,64 @@ struct StudyCommand: ParsableCommand {
     "best-member", "best-member,refit-head", "best-member,fine-tune",
   ]
 
+  @Option(
+    help: ArgumentHelp(
+      "Members coupled in this way are trained beside those that are not, and scored by their mean; as --exchange of"
+        + " `permavg train`. May be given more than once. (default with --shards: fedavg, papa, wash and diloco)",
+      valueName: "exchange"), transform: coupling)
+  var couple: [Coupling] = []
+
+  /// Where members have their own images: what one round of messages gives, with controls, and training on all data.
+  private static func chains(for experiment: Experiment, members: Int) -> [StudyChain] {
+    let epochs = experiment.training.epochs
+    let rate = experiment.training.learningRate
+    func tuned(_ start: String, _ epochs: Int) -> String {
+      "\(start),fine-tune(epochs=\(max(epochs, 1)),learning-rate=\(rate))"
+    }
+    return [
+      "naive", "mergemany", "mergemany,repair,refit-head-labels", "mergemany,unit-weights",
+      "neuron-selection", "neuron-selection(head=labels)",
+      "neuron-selection(width=\(min(2, members)),head=labels)",
+      tuned("neuron-selection(head=labels)", epochs / 4), "best-member",
+      "best-member,refit-head-labels", "random-network,refit-head-labels",
+      tuned("random-network", epochs / members), tuned("random-network", epochs),
+    ].compactMap(StudyChain.init)
+  }
+
+  /// Ten rounds, and one, of the members' epochs.
+  private static func couplings(for experiment: Experiment) -> [Coupling] {
+    let epochs = experiment.training.epochs
+    let tenth = max(epochs / 10, 1)
+    return [
+      "fedavg(every=\(epochs)e)", "fedavg(every=\(tenth)e)", "papa", "wash",
+      "diloco(every=\(tenth)e)",
+    ].compactMap(Coupling.init)
+  }
+
   func run() throws {
     var experiment = options.experiment
     distillation.apply(to: &experiment)
-    let chains = method.isEmpty ? Self.defaultChains.compactMap(StudyChain.init) : method
-    try onRanks { world in
+    guard experiment.exchange == nil else {
+      throw ValidationError(
+        "--exchange: a study couples members by --couple, beside those that are not")
+    }
+    try onRanks { [experiment] world in
+      var experiment = experiment
+      try world.together { try machine.apply(to: &experiment) }
+      let isSharded = experiment.shards != nil
+      let couplings =
+        couple.isEmpty && isSharded ? Self.couplings(for: experiment) : couple
+      let chains =
+        !method.isEmpty
+        ? method
+        : isSharded
+          ? Self.chains(for: experiment, members: members.sizes.max() ?? 1)
+          : Self.defaultChains.compactMap(StudyChain.init)
       let plan = StudyPlan(
         experiment, sizes: members.sizes, seedCount: seeds,
         chains: try world.together {
           try chains.map { try $0.settingDefaults(settings.apply) }
-        })
+        }, exchanges: couplings)
       let study = try Study(
         plan, at: output, in: world, data: machine.place, threads: machine.threads)
       if let table = try study.run(onTable: { try $0.writePage() }) {

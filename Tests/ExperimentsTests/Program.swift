@@ -79,7 +79,8 @@ func contents(of folder: String, except excluded: Set<String> = []) throws -> [S
 
 /// The files of a run folder that must not depend on time, machine or ranks.
 func reproducibleContents(of folder: String) throws -> [String: Data] {
-  try contents(of: folder, except: ["timings.json", "communication.json", "report.html"])
+  try contents(
+    of: folder, except: ["timings.json", "communication.json", "costs.json", "report.html"])
 }
 
 /// The names of a run folder's files in `merged/`, without the ending.

@@ -67,12 +67,61 @@ import Testing
           "share assignments": traffic.map(parts: 4, bytes: 4 * 8 * (1 + 4 * 24)),
           "share gradients": steps * traffic.reduce(parts: 4, bytes: 4 * (unitWeights + 3))
             + 2 * steps * traffic.reduce(parts: 4, bytes: network + 4 * 3),
-          "share statistics": traffic.map(parts: 1, bytes: 8 * 48)
-            + traffic.sum(parts: 4, of: 1) + traffic.reduce(parts: 4, bytes: 4 * head)
+          "share statistics": traffic.map(parts: 1, bytes: 4 * (785 * 48 + 49 * 10))
+            + traffic.reduce(parts: 4, bytes: 4 * head)
             + traffic.sum(parts: 4, of: 5 * 36)
             // Accuracies on held-out images, after each epoch of the student and of unit weights.
             + traffic.sum(parts: 4, of: 2),
         ], besides: ["gather member curves", "gather student curves"])
+    }
+  }
+
+  @Test(.timeLimit(.minutes(4)))
+  func `a study shows what a network costs in messages, and goes on where it stopped`() throws {
+    try withTemporaryFolder { folder in
+      let study = "\(folder)/study"
+      let arguments =
+        [
+          "study", "--output", study, "--members", "4", "--seeds", "2", "--shards", "dirichlet:0.5",
+          "--shard-size", "200", "--dataset", "synthetic", "--architecture", "784-24-10",
+          "--epochs", "2", "--batch-size", "50", "--couple", "fedavg", "--method", "naive",
+          "--method", "neuron-selection(head=labels)",
+        ]
+      try Program.succeed(ranks: 2, arguments)
+      let plan = try #require(try RunFolder(study).readStudyPlan())
+      let table = try StudyTable(RunFolder(study), plan)
+      let network = 4 * (785 * 24 + 25 * 10)
+      let traffic = Traffic(ranks: 2)
+      let head = 4 * (25 * 26 / 2 + 25 * 10)
+      for (name, rounds, bytes) in [
+        ("member", 0, 0), ("ensemble, mean logits", 1, traffic.away(4) * network),
+        ("naive", 1, traffic.away(4) * network),
+        (
+          "neuron-selection(head=labels)", 4,
+          traffic.away(4) * network + traffic.map(parts: 1, bytes: network)
+            + traffic.reduce(parts: 4, bytes: head) + traffic.sum(parts: 4, of: 5 * 36)
+        ),
+        ("fedavg", 2, 2 * traffic.reduce(parts: 4, bytes: network)),
+      ] {
+        let summary = try #require(table.summaries.first { $0.name == name }, "\(name)")
+        #expect(summary.seeds == 2 && summary.rounds == rounds, "\(name)")
+        #expect(summary.bytes == bytes, "\(name): \(summary.bytes ?? -1), not \(bytes)")
+      }
+      #expect(table.names.last == "fedavg" && table.text.contains("rounds"))
+      let page = try String(contentsOfFile: "\(study)/study.html", encoding: .utf8)
+      #expect(page.contains("Accuracy against bytes") && page.contains("dirichlet:0.5"))
+      let csv = try String(contentsOfFile: "\(study)/study.csv", encoding: .utf8)
+      #expect(csv.contains("rounds,bytes,ranks"))
+
+      let before = try contents(of: study)
+      let again = try Program.succeed(ranks: 3, arguments)
+      #expect(!again.errors.contains("training"))
+      for (name, bytes) in try contents(of: study) where !name.hasSuffix("communication.json") {
+        #expect(bytes == before[name], "\(name)")
+      }
+      try Program.expectRefusal(
+        2, saying: "each size is a study of its own",
+        arguments: arguments + ["--members", "2,4"])
     }
   }
 

@@ -28,7 +28,9 @@ enum SmallStudy {
 
   /// What does not depend on time or machine, of the study and of its cells.
   static func reproducible(_ folder: String) throws -> [String: Data] {
-    let times = ["timings.json", "communication.json", "study.csv", "study.html"]
+    let times = [
+      "timings.json", "communication.json", "costs.json", "study.csv", "study.html",
+    ]
     return try contents(of: folder).filter { name, _ in
       !times.contains { name.hasSuffix($0) }
     }

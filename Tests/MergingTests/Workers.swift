@@ -143,6 +143,14 @@ struct WorkerSurroundings: ChainRunner.Surroundings {
   var team: any Team { worker }
   var isSharded: Bool { resources(worker).isSharded }
 
+  /// The members, for workers that began without.
+  var allMembers: [Network] = []
+
+  func members() -> [Network] {
+    events.append("members")
+    return allMembers
+  }
+
   func resources(for method: MergeMethod, with team: any Team) -> MergeResources {
     events.append("\(method.name) by \(team.size)")
     return resources(team)

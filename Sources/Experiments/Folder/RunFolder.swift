@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `experiment.json`, `members/000.safetensors …`, `merged/<chain>.safetensors`,
 /// `students/000.safetensors …`, `results.json`, `metrics.jsonl`, `timings.json`,
-/// `communication.json`, `shards.json`, `report.html`. Only rank 0 touches it. Every file is written atomically.
+/// `communication.json`, `costs.json`, `shards.json`, `report.html`. Only rank 0 touches it. Every file is written atomically.
 ///
 /// A study's cell is a run folder that uses the members of the seed's folder it lies in.
 public struct RunFolder: Sendable {
@@ -76,6 +76,17 @@ public struct RunFolder: Sendable {
     // A study's cell has its members' data.
     try readRecord(ShardRecord.self, "shards.json", version: 1)
   }
+  package func readCosts() throws -> Costs {
+    try readRecord(Costs.self, "costs.json", version: 1) ?? Costs()
+  }
+
+  /// Notes what networks took in messages.
+  func note(cost: Costs.Cost, of names: [String]) throws {
+    var costs = try readCosts()
+    for name in names { costs.entries[name] = cost }
+    try writeJSON(costs, "costs.json")
+  }
+
   package func readTimings() throws -> Timings {
     try readRecord(Timings.self, "timings.json", version: 1) ?? Timings()
   }

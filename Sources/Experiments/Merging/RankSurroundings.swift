@@ -36,8 +36,14 @@ struct MergeInputs {
 /// The ranks as a chain of merging methods finds them: rank 0 decides, all share what a method shares.
 final class RankSurroundings: ChainRunner.Surroundings {
   private let job: Job
-  private let inputs: MergeInputs
+  private var inputs: MergeInputs
   let team: any Team
+
+  /// How often ranks have met.
+  let rounds: CountedTeam.Count
+
+  /// Sends the members to all ranks, where only the first has them.
+  private let shareMembers: () throws -> [Network]
 
   /// Is told how far the present step is.
   var progress: ProgressLine?
@@ -48,11 +54,34 @@ final class RankSurroundings: ChainRunner.Surroundings {
   /// The same of each member's own images, on its rank.
   private var shardTargets: [Float: [SoftTargets?]] = [:]
 
-  /// The surroundings on every rank; all ranks have the members.
-  init(_ job: Job, _ inputs: MergeInputs) throws {
+  /// The surroundings on every rank.
+  ///
+  /// - Parameters:
+  ///   - job: the command.
+  ///   - inputs: what is merged.
+  ///   - shareMembers: sends the members to all ranks, if not all have them.
+  /// - Throws: `MPIError`
+  init(
+    _ job: Job, _ inputs: MergeInputs,
+    sharingMembersBy shareMembers: @escaping () throws -> [Network] = {
+      preconditionFailure("all ranks have the members")
+    }
+  ) throws {
     self.job = job
     self.inputs = inputs
-    team = try job.team()
+    self.shareMembers = shareMembers
+    let team = CountedTeam(try job.team())
+    self.team = team
+    rounds = team.count
+  }
+
+  var traffic: MessageTraffic {
+    MessageTraffic(rounds: rounds.value, bytesSent: job.bytesSent())
+  }
+
+  func members() throws -> [Network] {
+    inputs.members = try shareMembers()
+    return inputs.members
   }
 
   var isSharded: Bool { inputs.shards != nil }

@@ -38,6 +38,18 @@ package final class Job {
     throw UsageError("--threads \(threads): expected 1 or more")
   }
 
+  /// The payload that this rank has sent so far, of one phase if one is named.
+  func bytesSent(in phase: String? = nil) -> Int {
+    world.ledger.records.reduce(0) {
+      $0 + (phase == nil || phase == $1.phase ? $1.bytesSent : 0)
+    }
+  }
+
+  /// What all ranks together sent, on rank 0; nil elsewhere.
+  func total(bytesSent: Int) throws -> Int? {
+    try world.gather([bytesSent], to: 0, phase: "ledger")?.reduce(0, +)
+  }
+
   package var isRoot: Bool { world.isRoot }
 
   // MARK: - Threads

@@ -16,6 +16,9 @@ public enum Predictor: Hashable, Sendable {
 
     /// A chain that starts with a single member: what merges are held against.
     case control
+
+    /// Members that told each other something while they trained, by their mean; in studies.
+    case exchange
   }
 
   public var kind: Kind {
@@ -69,7 +72,7 @@ extension Predictor: Codable {
     case .student: self = .student(try container.decode(Int.self, forKey: .number))
     case .ensemble:
       self = .ensemble(try container.decode(Combination.self, forKey: .combination))
-    case .merged, .control:
+    case .merged, .control, .exchange:
       self = .merged(
         try container.decode(MethodChain.self, forKey: .chain),
         isHard: try container.decode(Bool.self, forKey: .isHard))

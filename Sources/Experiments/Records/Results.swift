@@ -60,6 +60,11 @@ public struct Results: Codable, Equatable, Sendable {
     }
   }
 
+  /// The row of what one method with its default settings made.
+  func row(of method: MergeMethod) -> Row? {
+    rows.first { $0.predictor == .merged(MethodChain(method), isHard: false) }
+  }
+
   /// The rows of a kind.
   package func rows(_ kind: Predictor.Kind) -> [Row] { rows.filter { $0.predictor.kind == kind } }
 

@@ -25,7 +25,13 @@ extension Session {
     let progress = job.progress(
       "training \(counted(experiment.members, "member")) on \(counted(world.size, "rank")) with"
         + " \(coupling.description)")
-    let trained = try advanceTogether(by: coupling, progress)
+    let before = job.bytesSent(in: "exchange")
+    let (trained, exchanges) = try advanceTogether(by: coupling, progress)
+    let sent = try job.total(bytesSent: job.bytesSent(in: "exchange") - before)
+    _ = try job.onRoot {
+      try folder.note(
+        cost: Costs.Cost(ranks: world.size, rounds: exchanges, bytes: sent ?? 0), of: ["members"])
+    }
     let rounds = stride(from: 0, to: experiment.members, by: world.size)
     for first in rounds {
       let numbers = Array(first..<min(first + world.size, experiment.members))
@@ -55,7 +61,7 @@ extension Session {
   /// Trains this rank's members from exchange to exchange.
   private func advanceTogether(
     by coupling: Coupling, _ progress: ProgressLine
-  ) throws -> [Int: Trained] {
+  ) throws -> (members: [Int: Trained], exchanges: Int) {
     let settings = experiment.training
     let counts = try sampleCounts()
     let batches = counts.map { ($0 + settings.batchSize - 1) / settings.batchSize }
@@ -99,7 +105,7 @@ extension Session {
       for member in own { apprentices[member]?.learner.subject = population[member] }
       progress.update(number + 1, of: stops.count)
     }
-    return try world.together {
+    let trained = try world.together {
       try Dictionary(
         uniqueKeysWithValues: own.compactMap { member -> (Int, Trained)? in
           guard let apprentice = apprentices[member] else { return nil }
@@ -111,6 +117,7 @@ extension Session {
           )
         })
     }
+    return (trained, stops.count)
   }
 
   private func advance(_ apprentice: inout Apprentice?, _ member: Int, to stop: Int) throws {

@@ -33,30 +33,56 @@ extension Session {
     // A damaged record is found now, and not once something is made that it is to be noted in.
     _ = try job.onRoot { (try folder.readLearningLog(), try folder.readTimings()) }
 
-    let everywhere = try membersEverywhere(own)
+    // Members of shards go to other ranks only once a step needs them there.
+    let members = try isSharded ? own ?? placeholders() : membersEverywhere(own)
     let surroundings = try RankSurroundings(
       job,
       MergeInputs(
-        members: everywhere, training: try trainingImages(), heldOut: try heldOutImages(),
+        members: members, training: try trainingImages(), heldOut: try heldOutImages(),
         shards: try shardedImages(),
-        heldOutShards: try everywhere.indices.map {
+        heldOutShards: try members.indices.map {
           isSharded ? try heldOutImages(ofMember: $0) : nil
         }, isHoldingOut: isSharded && experiment.validation > 0, seed: experiment.seed,
-        batchSize: experiment.training.batchSize,
-        isFlipping: experiment.training.flips, combination: experiment.distillation.targets))
+        batchSize: experiment.training.batchSize, isFlipping: experiment.training.flips,
+        combination: experiment.distillation.targets),
+      sharingMembersBy: { try self.membersEverywhere(own) })
     var runner = try world.together {
       try ChainRunner(
-        everywhere,
-        names: everywhere.indices.map { folder.path("\(RunFolder.memberName($0)).safetensors") })
+        members,
+        names: members.indices.map { folder.path("\(RunFolder.memberName($0)).safetensors") },
+        everywhere: !isSharded || world.size == 1)
     }
     for chain in missing.map({ chains[$0] }) {
-      let progress = job.progress(
-        "merging \(counted(everywhere.count, "member")) by \(chain)")
+      let progress = job.progress("merging \(counted(members.count, "member")) by \(chain)")
       surroundings.progress = progress
       let outcome = try runner.run(chain, in: surroundings)
-      _ = try job.onRoot { try keep(outcome, of: chain, members: fingerprint ?? "") }
+      let sent = try job.total(bytesSent: outcome.traffic.bytesSent)
+      _ = try job.onRoot {
+        try keep(outcome, of: chain, members: fingerprint ?? "", bytes: sent ?? 0)
+      }
       progress.finish()
     }
+  }
+
+  /// What it takes to have all members on rank 0.
+  var gatheringBytes: Int {
+    let away = (0..<experiment.members).count { worker(of: $0, among: world.size) != 0 }
+    return away * networkBytes
+  }
+
+  /// What it takes to send all members from rank 0 to the other ranks.
+  var membersEverywhereBytes: Int { (world.size - 1) * experiment.members * networkBytes }
+
+  private var networkBytes: Int {
+    let graph = experiment.architecture
+    return MemoryLayout<Float>.stride * (graph.parameterCount + graph.bufferCount)
+  }
+
+  /// Networks in the place of members that this rank does not have.
+  private func placeholders() -> [Network] {
+    let graph = experiment.architecture
+    let empty = Network(graph, parameters: Array(repeating: 0, count: graph.parameterCount))
+    return Array(repeating: empty, count: experiment.members)
   }
 
   /// Whether the folder has a chain's network, made as it would be now.
@@ -76,7 +102,7 @@ extension Session {
 
   /// Writes what a chain came to.
   private func keep(
-    _ outcome: ChainRunner.Outcome, of chain: MethodChain, members fingerprint: String
+    _ outcome: ChainRunner.Outcome, of chain: MethodChain, members fingerprint: String, bytes: Int
   ) throws {
     let state = outcome.state
     guard state.variants.allSatisfy(\.network.isFinite) else {
@@ -94,6 +120,11 @@ extension Session {
     try folder.remove("results.json")
     if state.isAligned { try folder.writePermutations(state, of: chain) }
     try folder.note(seconds: variants.map { ($0.name, outcome.seconds) })
+    try folder.note(
+      cost: Costs.Cost(
+        ranks: world.size, rounds: 1 + outcome.traffic.rounds,
+        bytes: bytes + gatheringBytes
+          + (outcome.hasMembersEverywhere ? membersEverywhereBytes : 0)), of: variants.map(\.name))
     var log = try folder.readLearningLog()
     log.replace(merge: chain, with: state.curves)
     try folder.write(log)

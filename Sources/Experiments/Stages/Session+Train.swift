@@ -165,8 +165,9 @@ extension Session {
   ) throws {
     let progress = job.progress(
       "\(kind.noun) \(counted(numbers.count, kind.rawValue)) on \(counted(world.size, "rank"))")
-    let team = try job.team()
+    let team = CountedTeam(try job.team())
     for (place, number) in numbers.enumerated() {
+      let before = (rounds: team.count.value, bytes: job.bytesSent())
       var trainer = trainer(of: number, as: kind, threads: team.threads)
       trainer.team = team
       trainer.onBatch = { done, total in
@@ -174,7 +175,12 @@ extension Session {
       }
       let start = ContinuousClock.now
       let (network, records) = try train(number, trainer)
+      let sent = try job.total(bytesSent: job.bytesSent() - before.bytes)
       _ = try job.onRoot {
+        try folder.note(
+          cost: Costs.Cost(
+            ranks: world.size, rounds: 1 + team.count.value - before.rounds,
+            bytes: (sent ?? 0) + gatheringBytes + membersEverywhereBytes), of: [kind.file(number)])
         let seconds = (ContinuousClock.now - start).seconds
         try save(
           [(number, Trained(network: network, records: records, seconds: seconds))], as: kind,

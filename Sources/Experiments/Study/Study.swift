@@ -3,6 +3,7 @@ import MPI
 import Merging
 import Networks
 import Tensors
+import Training
 
 /// One plan at work on a study's folder, on every rank at once.
 ///
@@ -64,7 +65,9 @@ public final class Study {
       try folder.make(folder.path)
       try folder.writeJSON(plan, "study.json")
     }
-    estimate.cellsLeft = plan.seeds.count * plan.sizes.reduce(0, +)
+    estimate.cellsLeft =
+      plan.seeds.count
+      * (plan.sizes.reduce(0, +) + plan.experiment.members * (plan.exchanges?.count ?? 0))
     estimate.membersLeft = plan.seeds.count * plan.experiment.members
     for seed in plan.seeds {
       try run(
@@ -105,6 +108,45 @@ public final class Study {
         try onTable(table)
       }
     }
+    for coupling in plan.exchanges ?? [] {
+      if world.isRoot {
+        ProgressLine.note("study: seed \(seed), \(coupling.description)\(estimate.text)")
+      }
+      let start = ContinuousClock.now
+      let isNew = try runCoupled(seed, by: coupling, of: session)
+      estimate.finished(
+        plan.experiment.members, in: isNew ? (ContinuousClock.now - start).seconds : nil)
+      _ = try session.job.onRoot {
+        let table = try StudyTable(folder, plan)
+        try table.write()
+        try onTable(table)
+      }
+    }
+  }
+
+  /// Trains members that are coupled, and scores their mean, if that is missing.
+  ///
+  /// - Returns: whether it was.
+  private func runCoupled(
+    _ seed: UInt64, by coupling: Coupling, of seedSession: Session
+  ) throws -> Bool {
+    let session = try Session.forStudy(
+      plan.experiment(seed: seed, coupledBy: coupling), in: world,
+      folder: folder.coupled(seed: seed, by: coupling), data: place, threads: threads,
+      sharingDataOf: seedSession)
+    let chain = MethodChain(.naive)
+    var isComplete =
+      try session.job.onRoot {
+        try session.folder.prepare(for: session.experiment, keepingLaterStages: false)
+        return [try session.folder.readResults() == nil ? 0 : 1]
+      } ?? [0]
+    try world.broadcast(&isComplete, from: 0, phase: "study")
+    guard isComplete == [0] else { return false }
+    let members = try session.trainMembers()
+    try session.merge(members, by: [chain])
+    _ = try session.evaluate(withLines: false)
+    try session.close()
+    return true
   }
 
   /// Does what is missing of a cell.
@@ -195,6 +237,11 @@ extension RunFolder {
   /// The plan of the study that the folder holds, if it holds one.
   func readStudyPlan() throws -> StudyPlan? {
     try readRecord(StudyPlan.self, "study.json", version: StudyPlan.currentVersion)
+  }
+
+  /// The run folder of a study's members that are coupled.
+  func coupled(seed: UInt64, by coupling: Coupling) -> RunFolder {
+    RunFolder("\(path("seed-\(seed)"))/\(coupling.description)", membersOf: nil)
   }
 
   /// The run folder of a study's cell, whose members are the seed's.

@@ -1,6 +1,7 @@
 import Foundation
 import Merging
 import Networks
+import Training
 
 /// What a study is: one experiment at several ensemble sizes, from several seeds.
 ///
@@ -24,6 +25,9 @@ public struct StudyPlan: Codable, Equatable, Sendable {
   /// The ways to merge.
   public var chains: [StudyChain]
 
+  /// What members are coupled by, each way from the start beside members that are not; nil for none.
+  public var exchanges: [Coupling]?
+
   /// A plan.
   ///
   /// - Parameters:
@@ -31,7 +35,12 @@ public struct StudyPlan: Codable, Equatable, Sendable {
   ///   - sizes: M of the cells, in any order.
   ///   - seedCount: how many seeds.
   ///   - chains: the ways to merge.
-  public init(_ experiment: Experiment, sizes: [Int], seedCount: Int, chains: [StudyChain]) {
+  ///   - exchanges: what members are coupled by, each way beside members that are not.
+  public init(
+    _ experiment: Experiment, sizes: [Int], seedCount: Int, chains: [StudyChain],
+    exchanges: [Coupling] = []
+  ) {
+    self.exchanges = exchanges.isEmpty ? nil : exchanges
     self.experiment = experiment
     self.sizes = Set(sizes).sorted()
     self.seedCount = seedCount
@@ -51,6 +60,11 @@ public struct StudyPlan: Codable, Equatable, Sendable {
         "--members \(sizes.map(String.init).joined(separator: ",")): expected numbers from 1 to"
           + " 100000, separated by commas")
     }
+    guard sizes.count == 1 || experiment.shards == nil && exchanges == nil else {
+      throw UsageError(
+        "--members \(sizes.map(String.init).joined(separator: ",")): where members have their own images, or"
+          + " are coupled, each size is a study of its own; give one")
+    }
     try experiment.validate()
   }
 
@@ -61,6 +75,14 @@ public struct StudyPlan: Codable, Equatable, Sendable {
     var result = experiment
     result.seed = seed
     result.members = members
+    return result
+  }
+
+  /// The experiment of coupled members.
+  func experiment(seed: UInt64, coupledBy coupling: Coupling) -> Experiment {
+    var result = experiment(seed: seed, members: experiment.members)
+    result.exchange = coupling
+    result.students = 0
     return result
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Merging
 import Networks
 import Tensors
 import Training
@@ -19,6 +20,9 @@ public struct StudyTable: Sendable {
     let passes: Int
     /// To make it, or one of them; nil where nothing is made.
     let seconds: Double?
+
+    /// Messages from training that told nobody anything to it on rank 0; nil if that is not known.
+    let cost: Costs.Cost?
   }
 
   /// In the order of seeds, sizes and the cell's rows.
@@ -36,6 +40,10 @@ public struct StudyTable: Sendable {
     package let ece: Spread
     package let parameters: Int
     package let forwardPasses: Int
+
+    /// Rounds of messages, and the payload of all ranks together; nil if not known of all seeds.
+    package let rounds: Int?
+    package let bytes: Int?
   }
 
   /// A mean and the sample standard deviation; nil for a single value.
@@ -73,16 +81,39 @@ public struct StudyTable: Sendable {
         let timings = try cell.readTimings()
         let memberTimings = try RunFolder(folder.path("seed-\(seed)")).readTimings()
         entries += Self.entries(
-          results, timings.seconds.merging(memberTimings.seconds) { cell, _ in cell }, seed: seed,
-          size: size)
+          results, timings.seconds.merging(memberTimings.seconds) { cell, _ in cell },
+          try cell.readCosts(), seed: seed, size: size)
+      }
+      for coupling in plan.exchanges ?? [] {
+        let coupled = folder.coupled(seed: seed, by: coupling)
+        guard let results = try coupled.readResults(),
+          try plan.isOf(coupled, plan.experiment(seed: seed, coupledBy: coupling)),
+          let mean = results.row(of: .naive)
+        else { continue }
+        let (timings, costs) = (try coupled.readTimings(), try coupled.readCosts())
+        entries.append(
+          Entry(
+            seed: seed, size: plan.experiment.members, kind: .exchange,
+            name: coupling.description, scores: mean.test, parameters: mean.parameters,
+            passes: mean.forwardPasses, seconds: timings.seconds["members/000"],
+            cost: costs.entries["members"]))
       }
     }
     self.entries = entries
   }
 
   private static func entries(
-    _ results: Results, _ timings: [String: Double], seed: UInt64, size: Int
+    _ results: Results, _ timings: [String: Double], _ costs: Costs, seed: UInt64, size: Int
   ) -> [Entry] {
+    func cost(_ row: Results.Row) -> Costs.Cost? {
+      switch row.predictor {
+      case .member: Costs.Cost(ranks: 0, rounds: 0, bytes: 0)
+      // What it takes to have all members in one place, as the plain mean has it.
+      case .ensemble: costs.entries["merged/naive"]
+      case .merged, .student:
+        row.file.flatMap { costs.entries[$0.replacing(".safetensors", with: "")] }
+      }
+    }
     func seconds(_ row: Results.Row) -> Double? {
       row.file.flatMap { timings[$0.replacing(".safetensors", with: "")] }
     }
@@ -93,7 +124,8 @@ public struct StudyTable: Sendable {
         seed: seed, size: size, kind: first.predictor.kind, name: name,
         scores: .mean(of: rows.map(\.test)), parameters: first.parameters,
         passes: first.forwardPasses,
-        seconds: known.isEmpty ? nil : known.reduce(0, +) / Double(known.count))
+        seconds: known.isEmpty ? nil : known.reduce(0, +) / Double(known.count),
+        cost: cost(first))
     }
     let single = results.rows.filter { ![.member, .student].contains($0.predictor.kind) }
     return [entry(results.rows(.member), "member")].compactMap(\.self)
@@ -111,15 +143,24 @@ public struct StudyTable: Sendable {
         return Summary(
           members: size, kind: first.kind, name: name, seeds: own.count,
           accuracy: spread(\.accuracy), nll: spread(\.nll), brier: spread(\.brier),
-          ece: spread(\.ece), parameters: first.parameters, forwardPasses: first.passes)
+          ece: spread(\.ece), parameters: first.parameters, forwardPasses: first.passes,
+          rounds: isAboutMessages ? mean(own.map(\.cost?.rounds)) : nil,
+          bytes: isAboutMessages ? mean(own.map(\.cost?.bytes)) : nil)
       }
     }
+  }
+
+  /// The mean of whole numbers; nil if one is not known.
+  private func mean(_ values: [Int?]) -> Int? {
+    let known = values.compactMap { $0 }
+    guard known.count == values.count, !known.isEmpty else { return nil }
+    return Int((Double(known.reduce(0, +)) / Double(known.count)).rounded())
   }
 
   /// The predictors' names: members, ensembles, merges in the order of the plan, students.
   package var names: [String] {
     var names: [String] = []
-    for kind in [Predictor.Kind.member, .ensemble, .merged, .control, .student] {
+    for kind in [Predictor.Kind.member, .ensemble, .merged, .control, .student, .exchange] {
       // A larger size may have fewer of them, never others first.
       for entry in entries where entry.kind == kind && !names.contains(entry.name) {
         names.append(entry.name)
@@ -140,19 +181,40 @@ public struct StudyTable: Sendable {
   private var csv: String {
     let header =
       "seed,members,kind,name,accuracy,nll,brier,ece,parameters,passes,seconds"
+      + (isAboutMessages ? ",rounds,bytes,ranks" : "")
     let lines = entries.map { entry in
       let scores = entry.scores
       let fields =
         ["\(entry.seed)", "\(entry.size)", entry.kind.rawValue, "\"\(entry.name)\""]
         + [scores.accuracy, scores.nll, scores.brier, scores.ece].map { decimal($0, 6) }
         + ["\(entry.parameters)", "\(entry.passes)", entry.seconds.map { decimal($0, 2) } ?? ""]
+        + [entry.cost?.rounds, entry.cost?.bytes, entry.cost?.ranks].map {
+          $0.map(String.init) ?? ""
+        }
       return fields.joined(separator: ",")
     }
     return ([header] + lines).joined(separator: "\n") + "\n"
   }
 
-  /// Accuracies in percent, mean ± standard deviation, a row a predictor and a column a size.
+  /// Whether it asks what a network costs in messages, and not how it grows with M.
+  package var isAboutMessages: Bool { plan.experiment.shards != nil || plan.exchanges != nil }
+
+  /// Scores against messages, means ± standard deviations, a row a predictor.
+  private var messageText: String {
+    var table = TextTable(["M = \(plan.sizes[0])", "accuracy %", "NLL", "ECE", "rounds", "sent"])
+    for summary in summaries {
+      table.append([
+        summary.name, summary.accuracy.percent + plan.mark(summary.seeds), summary.nll.number,
+        summary.ece.number, summary.rounds.map(grouped) ?? "",
+        summary.bytes.map(readableBytes) ?? "",
+      ])
+    }
+    return table.text
+  }
+
+  /// Accuracies in percent, mean ± standard deviation, a row a predictor and a column a size; or all scores against messages.
   public var text: String {
+    guard !isAboutMessages else { return messageText }
     var table = TextTable(["accuracy %"] + plan.sizes.map { "M = \($0)" })
     let summaries = summaries
     for name in names {
@@ -175,8 +237,12 @@ extension StudyPlan {
 
   /// Whether a cell was made with the plan's settings.
   fileprivate func isOf(_ cell: RunFolder, seed: UInt64, size: Int) throws -> Bool {
+    try isOf(cell, experiment(seed: seed, members: size))
+  }
+
+  fileprivate func isOf(_ cell: RunFolder, _ experiment: Experiment) throws -> Bool {
     let there = try cell.readExperiment()
-    var wanted = experiment(seed: seed, members: size)
+    var wanted = experiment
     wanted.data = there.data
     return wanted == there
   }

@@ -11,6 +11,7 @@ extension MergeMethod {
   ) -> MergeMethod {
     MergeMethod(
       name, summary, needs: objective.needs,
+      othersNeed: { _, _ in objective.needs == .trainingData ? .network : .members },
       settings: [
         LearningSettings.epochs.declaration, FineTune.learningRate.declaration,
         LearningSettings.schedule.declaration, FineTune.momentum.declaration,

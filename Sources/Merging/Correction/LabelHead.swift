@@ -5,7 +5,8 @@ import Tensors
 extension MergeMethod {
   public static let refitHeadLabels = MergeMethod(
     "refit-head-labels", "fits the merged network's last layer to the labels, in one sum",
-    needs: .trainingData, isShared: true, settings: [LabelHead.ridge.declaration]
+    needs: .trainingData, isShared: true, othersNeed: { _, _ in .network },
+    settings: [LabelHead.ridge.declaration]
   ) { LabelHead(ridge: $0[LabelHead.ridge]) }
 }
 
@@ -49,13 +50,11 @@ public struct LabelHead: MergeStep {
       throw MergeError(
         "refit-head-labels: the networks end in \(graph.nodes[node].name), which is no dense layer")
     }
-    guard try sums.hasLabels() else {
-      throw MergeError("refit-head-labels needs labels, and the training data has none")
-    }
     let features = LayerInputs(of: network, node)
     let classes = graph.outputs
     let equations = try sums.equations(
-      features: features.count, targets: classes, withViews: true
+      features: features.count, targets: classes, withViews: true,
+      needingLabelsFor: "refit-head-labels"
     ) { inputs, labels in
       (features.of(inputs, rows: labels.count), oneHot(labels, classes: classes))
     }
@@ -80,13 +79,6 @@ public struct LabelHead: MergeStep {
       node, (fit.layer.weights.map { scale * $0 }, fit.layer.biases.map { scale * $0 }))
     state.replaceNetwork(by: network)
     resources.onStep(2, 2)
-  }
-}
-
-extension SampleSums {
-  /// Whether every part has the labels of its samples; the same on every worker.
-  fileprivate func hasLabels() throws -> Bool {
-    try sum(of: 1) { [$0.labels.isEmpty ? 1 : 0] as [Double] }[0] == 0
   }
 }
 
@@ -122,11 +114,8 @@ struct RidgeFit: Sendable {
 
   /// The fit of some equations; nil if λ is too small for them.
   init?(_ equations: NormalEquations, _ ridge: Double) {
-    guard let layer = try? equations.layer(ridge: ridge),
-      let inverse = try? equations.inverseFactor(ridge: ridge)
-    else { return nil }
-    self.layer = layer
-    self.inverse = inverse
+    guard let fit = try? equations.layerAndInverse(ridge: ridge) else { return nil }
+    (layer, inverse) = fit
   }
 
   /// The cross entropy at each scale, summed over samples of a part that are left out in turn.

@@ -47,17 +47,22 @@ extension SampleSums {
   ///   - features: numbers that the layer reads.
   ///   - targets: numbers that it gives.
   ///   - hasViews: whether samples count as augmentation shows them, and not as they are alone.
+  ///   - method: what needs labels, for the error; nil if they are not needed.
   ///   - rows: what a chunk of samples gives: features and targets, given the inputs and the labels of its samples.
   /// - Returns: the sums.
-  /// - Throws: on every worker, if a message does.
+  /// - Throws: on every worker, if a message does, or labels are needed and there are none.
   func equations(
     features: Int, targets: Int, withViews hasViews: Bool = false,
+    needingLabelsFor method: String? = nil,
     _ rows:
       @escaping @Sendable (_ inputs: [Float], _ labels: ArraySlice<Int>) -> (
         features: [Float], targets: [Float]
       )
   ) throws -> NormalEquations {
-    let own = { @Sendable (part: Part) -> NormalEquations in
+    let own = { @Sendable (part: Part) throws -> NormalEquations in
+      if let method, part.labels.isEmpty {
+        throw MergeError("\(method) needs labels, and the training data has none")
+      }
       var equations = NormalEquations(features: features, targets: targets)
       var buffer = [Float](
         repeating: 0, count: SampleShards.chunkSize * part.samples.features)
@@ -73,12 +78,12 @@ extension SampleSums {
     if isSharded {
       let packed: [Float] = try sum(
         of: NormalEquations.packedCount(features: features, targets: targets)
-      ) { own($0).packed }
+      ) { try own($0).packed }
       return NormalEquations(features: features, targets: targets, packed: packed)
     }
     let sums: [Double] = try sum(
       of: NormalEquations.count(features: features, targets: targets)
-    ) { own($0).sums }
+    ) { try own($0).sums }
     return NormalEquations(features: features, targets: targets, sums: sums)
   }
 }

@@ -84,6 +84,11 @@ struct NormalEquations {
     } catch {
       throw MergeError(error.description, isAboutWeights: !sums.allSatisfy(\.isFinite))
     }
+    return layer(of: solution)
+  }
+
+  /// Weights (targets × features) and biases, of a solution by feature.
+  private func layer(of solution: [Double]) -> (weights: [Float], biases: [Float]) {
     var weights: [Float] = []
     for target in 0..<targets {
       for feature in 0..<features { weights.append(Float(solution[feature * targets + target])) }
@@ -91,11 +96,41 @@ struct NormalEquations {
     return (weights, (0..<targets).map { Float(solution[features * targets + $0]) })
   }
 
-  /// L⁻¹ with L Lᵀ = HᵀH + λ N D.
-  func inverseFactor(ridge: Double) throws(MergeError) -> Matrix {
+  /// The layer, and L⁻¹ with L Lᵀ = HᵀH + λ N D, by which samples can be left out.
+  ///
+  /// - Parameter ridge: λ, per sample.
+  /// - Returns: (L⁻¹)ᵀ (L⁻¹ HᵀT) as weights and biases, and L⁻¹.
+  /// - Throws: ``MergeError`` if λ is too small for the sums' precision, or numbers are infinite.
+  func layerAndInverse(
+    ridge: Double
+  ) throws(MergeError) -> (layer: (weights: [Float], biases: [Float]), inverse: Matrix) {
     let side = features + 1
     let inverse = inverseOfLowerTriangle(try choleskyFactor(shrunk(ridge), side), side)
-    return Matrix(rows: side, columns: side, elements: inverse.map { Float($0) })
+    var half = [Double](repeating: 0, count: side * targets)
+    var solution = half
+    inverse.withUnsafeBufferPointer { inverse in
+      for i in 0..<side {
+        for k in 0...i {
+          let factor = inverse[i * side + k]
+          for t in 0..<targets {
+            half[i * targets + t] += factor * sums[side * side + k * targets + t]
+          }
+        }
+      }
+      for k in 0..<side {
+        for i in 0...k {
+          let factor = inverse[k * side + i]
+          for t in 0..<targets { solution[i * targets + t] += factor * half[k * targets + t] }
+        }
+      }
+    }
+    guard solution.allSatisfy(\.isFinite) else {
+      throw MergeError("the solution has infinite numbers", isAboutWeights: true)
+    }
+    return (
+      layer(of: solution),
+      Matrix(rows: side, columns: side, elements: inverse.map { Float($0) })
+    )
   }
 
   /// HᵀH + λ N D.

@@ -5,7 +5,10 @@ import Networks
 /// All workers run it alike. A step that is not shared is taken by the first worker alone; what it came to goes to the
 /// others when a shared step needs it.
 public struct ChainRunner {
-  private let start: MergeState
+  private var start: MergeState
+
+  /// Whether this worker has the members, or others of the same graph in their place.
+  private var hasMembers: Bool
   private var done: [String: Progress] = [:]
 
   /// What a chain came to.
@@ -14,12 +17,20 @@ public struct ChainRunner {
     public var state: MergeState
     /// What all its steps took, those that other chains share included.
     public var seconds: Double
+
+    /// The messages of all its steps, as this worker counts them; without the members'.
+    public var traffic = MessageTraffic()
+
+    /// Whether a step needed the members on every worker.
+    public var hasMembersEverywhere = false
   }
 
   private struct Progress {
     var outcome: Outcome
     /// Whether the first worker alone knows the state.
     var isRootAhead: Bool
+    /// Whether no step was taken yet.
+    var isUntouched = false
   }
 
   /// What steps are run with.
@@ -29,6 +40,12 @@ public struct ChainRunner {
 
     /// Whether samples lie with different workers, so that all must take part in what looks at them.
     var isSharded: Bool { get }
+
+    /// The members, on every worker, where some workers were begun without.
+    func members() throws -> [Network]
+
+    /// The messages there have been, as this worker counts them.
+    var traffic: MessageTraffic { get }
 
     /// What a method may use, when it is about to run; asked on every worker that takes the step.
     func resources(for method: MergeMethod, with team: any Team) throws -> MergeResources
@@ -45,9 +62,16 @@ public struct ChainRunner {
 
   /// A runner over some members.
   ///
+  /// - Parameters:
+  ///   - members: the members.
+  ///   - names: what they are called in errors.
+  ///   - isEverywhere: whether all workers have them; else the first alone, and others get them when a step needs them.
   /// - Throws: ``MergeError`` if they cannot be merged at all.
-  public init(_ members: [Network], names: [String]? = nil) throws(MergeError) {
+  public init(
+    _ members: [Network], names: [String]? = nil, everywhere isEverywhere: Bool = true
+  ) throws(MergeError) {
     start = try MergeState(members, names: names)
+    hasMembers = isEverywhere
   }
 
   /// Runs what is not yet done of a chain.
@@ -60,7 +84,8 @@ public struct ChainRunner {
   public mutating func run(
     _ chain: MethodChain, in surroundings: some Surroundings
   ) throws -> Outcome {
-    var progress = Progress(outcome: Outcome(state: start, seconds: 0), isRootAhead: false)
+    var progress = Progress(
+      outcome: Outcome(state: start, seconds: 0), isRootAhead: !hasMembers, isUntouched: true)
     var name = ""
     for (number, link) in chain.links.enumerated() {
       name += (name.isEmpty ? "" : "+") + link.description
@@ -75,20 +100,28 @@ public struct ChainRunner {
     return progress.outcome
   }
 
-  private func take(
+  private mutating func take(
     _ link: MethodChain.Link, _ progress: inout Progress, in surroundings: some Surroundings
   ) throws {
     let method = link.method
+    let isShared = method.isShared || (surroundings.isSharded && method.needs != .nothing)
+    let others = isShared ? method.othersNeed(link.values, start.graph) : .nothing
+    if others == .members {
+      progress.outcome.hasMembersEverywhere = true
+      if !hasMembers { try takeMembers(from: surroundings, &progress) }
+    }
     try surroundings.prepare(for: method)
     let clock = ContinuousClock.now
+    let before = surroundings.traffic
     var state = progress.outcome.state
-    if method.isShared || (surroundings.isSharded && method.needs != .nothing) {
-      if progress.isRootAhead {
+    if isShared {
+      // What nobody has touched is of no use to a step that makes all of it anew.
+      if progress.isRootAhead, others != .nothing || !progress.isUntouched {
         let own = surroundings.team.rank == 0 ? state.shared : nil
         let (indices, numbers) = try surroundings.share(own?.indices ?? [], own?.numbers ?? [])
         if own == nil { try state.adopt(MergeState.Shared(indices: indices, numbers: numbers)) }
-        progress.isRootAhead = false
       }
+      progress.isRootAhead = false
       let resources = try surroundings.resources(for: method, with: surroundings.team)
       try link.method.step(link.values).apply(to: &state, with: resources)
     } else {
@@ -99,8 +132,45 @@ public struct ChainRunner {
       progress.isRootAhead = surroundings.team.size > 1
     }
     progress.outcome.state = state
+    progress.isUntouched = false
+    progress.outcome.traffic.rounds += surroundings.traffic.rounds - before.rounds
+    progress.outcome.traffic.bytesSent += surroundings.traffic.bytesSent - before.bytesSent
     progress.outcome.seconds += (ContinuousClock.now - clock) / .seconds(1)
   }
+}
+
+extension ChainRunner {
+  /// Gets the members on workers that began without.
+  private mutating func takeMembers(
+    from surroundings: some Surroundings, _ progress: inout Progress
+  ) throws {
+    let members = try surroundings.members()
+    start.adopt(members: members)
+    for name in done.keys { done[name]?.outcome.state.adopt(members: members) }
+    progress.outcome.state.adopt(members: members)
+    // What has not been touched is their mean, on every worker.
+    if progress.isUntouched { progress.isRootAhead = false }
+    hasMembers = true
+  }
+}
+
+/// Messages among workers.
+public struct MessageTraffic: Equatable, Sendable {
+  /// How often the workers met.
+  public var rounds: Int
+
+  /// What this worker sent.
+  public var bytesSent: Int
+
+  /// Some messages.
+  public init(rounds: Int = 0, bytesSent: Int = 0) {
+    self.rounds = rounds
+    self.bytesSent = bytesSent
+  }
+}
+
+extension ChainRunner.Surroundings {
+  public var traffic: MessageTraffic { MessageTraffic() }
 }
 
 /// The surroundings of one process, whose threads are the team.
@@ -116,6 +186,7 @@ public struct LocalSurroundings: ChainRunner.Surroundings {
     resources
   }
 
+  public func members() -> [Network] { preconditionFailure("one process has the members") }
   public func prepare(for method: MergeMethod) {}
   public func onRoot(_ work: (any Team) throws -> Void) throws { try work(team) }
   public func share(_ indices: [Int], _ numbers: [Float]) -> ([Int], [Float]) {

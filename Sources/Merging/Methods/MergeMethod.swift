@@ -15,6 +15,19 @@ public struct MergeMethod: Sendable {
   /// Where samples are sharded, all take every step that looks at images.
   public let isShared: Bool
 
+  /// What workers other than the first need to take part, with some settings and members of some graph.
+  public let othersNeed: @Sendable (SettingValues, Graph) -> Others
+
+  /// What workers need to take part in a step.
+  public enum Others: Sendable {
+    /// The members, and what was made of them.
+    case members
+    /// The merged network.
+    case network
+    /// Nothing but the images.
+    case nothing
+  }
+
   /// Whether it works on one member and is no merge: what merges are held against.
   public let isControl: Bool
 
@@ -44,11 +57,13 @@ public struct MergeMethod: Sendable {
   ///   - summary: one line about it.
   ///   - needs: what it cannot do without.
   ///   - isShared: whether all workers take the step together.
+  ///   - othersNeed: what workers other than the first need to take part.
   ///   - isControl: whether it is no merge, but what merges are held against.
   ///   - settings: what may be set, ``Setting/declaration`` of each.
   ///   - make: gives the step for some settings.
   public init(
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
+    othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
     isControl: Bool = false, settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
@@ -56,6 +71,7 @@ public struct MergeMethod: Sendable {
     self.summary = summary
     self.needs = needs
     self.isShared = isShared
+    self.othersNeed = othersNeed
     self.isControl = isControl
     self.settings = settings
     self.make = make

@@ -6,6 +6,11 @@ extension MergeMethod {
     "neuron-selection",
     "the members' most distinct hidden units and a refitted head; no average",
     needs: .trainingData, isShared: true,
+    othersNeed: { values, graph in
+      NeuronSelection.isAlone(
+        graph, values[NeuronSelection.selection], values[NeuronSelection.head])
+        ? .nothing : .members
+    },
     settings: [
       NeuronSelection.width.declaration, NeuronSelection.selection.declaration,
       NeuronSelection.head.declaration,
@@ -38,7 +43,7 @@ extension MergeMethod {
 ///
 /// Fits are ridge regressions with 10⁻⁴ a sample. Everything is a sum over samples but for the choice of units, which by default is
 /// made from one part of them.
-public struct NeuronSelection: MergeStep {
+public struct NeuronSelection: MergeStep, Sendable {
   public static let width = Setting<Float>(
     "width", 1, "from 0.01 to the number of members",
     "k, how many times as many units as a member has"
@@ -90,6 +95,10 @@ public struct NeuronSelection: MergeStep {
       return
     }
     var network = try widened(state.network(for: "neuron-selection"))
+    if sums.isSharded, Self.isAlone(graph, selection, head) {
+      state.replaceNetwork(by: try selectAlone(for: network, of: members, sums, resources))
+      return try LabelHead().apply(to: &state, with: resources)
+    }
     let stages = graph.symmetry.groups.count + graph.nodes.count
     var kept: [Int: [Kept]] = [:]
     for node in graph.nodes.indices {
@@ -115,6 +124,48 @@ public struct NeuronSelection: MergeStep {
     state.replaceNetwork(by: network)
     if head == .labels { try LabelHead().apply(to: &state, with: resources) }
     resources.onStep(stages, stages)
+  }
+
+  /// Whether one worker can choose and copy all that is needed of the members: the head alone is left, and fitted to labels.
+  static func isAlone(_ graph: Graph, _ selection: UnitSelection, _ head: Head) -> Bool {
+    selection == .part && head == .labels && graph.symmetry.groups.count == 1
+      && graph.linearNodes.count == 2
+  }
+
+  /// The chosen units in a network whose head is yet to be fitted, made by the first part's worker and sent to all.
+  private func selectAlone(
+    for network: Network, of members: [Network], _ sums: SampleSums, _ resources: MergeResources
+  ) throws -> Network {
+    let group = members[0].graph.symmetry.groups[0]
+    let count = network.graph.symmetry.groups[0].count
+    let nodes = network.graph.nodes.indices.filter { node in
+      network.graph.weight(of: node).map {
+        network.graph.symmetry.group(of: $0, axis: 0) == group.index
+      } ?? false
+    }
+    let threads = resources.threads
+    let parameters = try sums.onFirstPart { part -> [Float] in
+      let all = members.count * group.count
+      let chosen =
+        count == all
+        ? Array(0..<all)
+        : GroupActivations(group, of: members).select(count, from: part, threads: threads)
+      guard let chosen else { return [] }
+      var network = network
+      for node in nodes {
+        copy(
+          chosen.map { ($0 / group.count, $0 % group.count) }, of: members, node, into: &network)
+      }
+      return network.parameters
+    }
+    guard !parameters.isEmpty else { throw infiniteActivations }
+    return Network(network.graph, parameters: parameters, buffers: network.buffers)
+  }
+
+  private var infiniteActivations: MergeError {
+    MergeError(
+      "neuron-selection: activations are infinite in a member: its weights are huge",
+      isAboutWeights: true)
   }
 
   /// A network of the members' graph with the units that are wanted; what reads and gives none of them is the mean's.
@@ -148,11 +199,7 @@ public struct NeuronSelection: MergeStep {
       ? Array(0..<all)
       : try GroupActivations(group, of: members).select(
         count, by: selection, sums, seed: resources.seed, threads: resources.threads)
-    guard let chosen else {
-      throw MergeError(
-        "neuron-selection: activations are infinite in a member: its weights are huge",
-        isAboutWeights: true)
-    }
+    guard let chosen else { throw infiniteActivations }
     return chosen.map { ($0 / group.count, $0 % group.count) }
   }
 

@@ -55,12 +55,16 @@ struct GroupActivations: Sendable {
     let chosen: [Int]
     switch selection {
     case .part:
-      chosen = try sums.onFirstPart { part in
-        pivots(of: activations(of: part, threads: threads), count, threads: threads)
-      }
+      chosen = try sums.onFirstPart { select(count, from: $0, threads: threads) ?? [] }
     case .sketch: chosen = try selectFromSketch(count, sums, seed: seed, threads: threads)
     case .products: chosen = try selectFromProducts(count, sums, threads: threads)
     }
+    return chosen.isEmpty ? nil : chosen.sorted()
+  }
+
+  /// As `select`, of one part of the samples, on this worker.
+  func select(_ count: Int, from part: SampleSums.Part, threads: Int) -> [Int]? {
+    let chosen = pivots(of: activations(of: part, threads: threads), count, threads: threads)
     return chosen.isEmpty ? nil : chosen.sorted()
   }
 

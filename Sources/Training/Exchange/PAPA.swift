@@ -36,8 +36,9 @@ struct PAPA: Exchange {
     ) { $0.network.parameters }
     let share = min(1, pull / Float(moment.count)) * moment.rateFactor
     for member in members.held {
-      let own = members[member].network.parameters
-      members[member].network.parameters = interpolate(own, mean, at: share)
+      var own = members[member].network.parameters
+      for i in own.indices { own[i] += share * (mean[i] - own[i]) }
+      members[member].network.parameters = own
     }
   }
 }

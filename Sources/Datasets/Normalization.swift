@@ -26,6 +26,18 @@ public struct Normalization: Hashable, Sendable {
     self.init(mean: mean, deviation: deviation)
   }
 
+  /// The one that gives bytes mean 0 and standard deviation 1, to four decimals of a byte's full range.
+  ///
+  /// - Parameter moments: how many bytes there are, their sum, and the sum of their squares; whole numbers, so that those of
+  ///   shards add up exactly.
+  public init(moments: ByteMoments) {
+    let count = Double(max(moments.count, 1))
+    let mean = Double(moments.sum) / count
+    let variance = max(Double(moments.squares) / count - mean * mean, 0)
+    func rounded(_ value: Double) -> Float { Float((value / 255 * 10_000).rounded() / 10_000) }
+    self.init(mean: rounded(mean), deviation: max(rounded(variance.squareRoot()), 0.0001))
+  }
+
   public var description: String { "\(mean),\(deviation)" }
 
   /// Floats per step of a byte.
@@ -33,6 +45,32 @@ public struct Normalization: Hashable, Sendable {
 
   /// The float of byte 0.
   var shift: Float { -mean / deviation }
+}
+
+/// Sums over the bytes of images.
+public struct ByteMoments: Equatable, Sendable {
+  public var count = 0
+  public var sum = 0
+  public var squares = 0
+
+  /// Sums that were taken elsewhere.
+  public init(count: Int = 0, sum: Int = 0, squares: Int = 0) {
+    (self.count, self.sum, self.squares) = (count, sum, squares)
+  }
+
+  /// The sums over some images of a set.
+  public init(_ dataset: Dataset, indices: [Int]) {
+    let features = dataset.features
+    dataset.pixels.withUnsafeBufferPointer { pixels in
+      for index in indices {
+        for byte in pixels[index * features..<(index + 1) * features] {
+          sum += Int(byte)
+          squares += Int(byte) * Int(byte)
+        }
+      }
+    }
+    count = indices.count * features
+  }
 }
 
 extension Normalization: CodableAsText {

@@ -105,6 +105,22 @@ private func shardRule(_ argument: String) throws -> ShardRule {
   return rule
 }
 
+/// How inputs are made: as told, or as the training images ask for.
+enum NormalizationOption: ExpressibleByArgument, Equatable {
+  case fixed(Normalization)
+  case data
+
+  init?(argument: String) {
+    if argument == "data" {
+      self = .data
+    } else if let normalization = Normalization(argument) {
+      self = .fixed(normalization)
+    } else {
+      return nil
+    }
+  }
+}
+
 /// What the members are and how they are trained.
 struct ExperimentOptions: ParsableArguments {
   @Option(
@@ -133,9 +149,10 @@ struct ExperimentOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Inputs are (byte/255 - mean)/deviation. (default: \(defaults.normalization))",
+      "Inputs are (byte/255 - mean)/deviation, or \"data\" for the training images' own mean and deviation; of"
+        + " shards by sums. (default: \(defaults.normalization))",
       valueName: "mean,deviation"))
-  var normalization: Normalization?
+  var normalization: NormalizationOption?
 
   @Option(
     help: ArgumentHelp(
@@ -213,7 +230,7 @@ struct ExperimentOptions: ParsableArguments {
       architecture.family?.learningRate.map { result.training.learningRate = $0 }
     }
     dataset.map { result.dataset = $0 }
-    normalization.map { result.normalization = $0 }
+    if case .fixed(let fixed) = normalization { result.normalization = fixed }
     validation.map { result.validation = $0 }
     exchange.map { result.exchange = $0 }
     if let shards { result.shards = Sharding(shards, size: shardSize) }

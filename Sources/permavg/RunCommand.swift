@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
       let chains = try world.together { try merging.chains(members.recipe) }
       let session = try Session.create(
         experiment, at: output, in: world, command: "run", data: machine.place,
-        threads: machine.threads)
+        threads: machine.threads, measuringNormalization: members.normalization == .data)
       let results = try session.runAll(merging: chains)
       try session.writeReport()
       session.printTable(results)

@@ -78,6 +78,10 @@ struct StudyCommand: ParsableCommand {
   func run() throws {
     var experiment = options.experiment
     distillation.apply(to: &experiment)
+    guard options.normalization != .data else {
+      throw ValidationError(
+        "--normalization data: a study needs numbers; `permavg train` prints none but records them")
+    }
     guard experiment.exchange == nil else {
       throw ValidationError(
         "--exchange: a study couples members by --couple, beside those that are not")

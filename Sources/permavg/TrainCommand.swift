@@ -22,7 +22,8 @@ struct TrainCommand: ParsableCommand {
       try world.together { try machine.apply(to: &experiment) }
       let session = try Session.create(
         experiment, at: output, in: world, command: "train", data: machine.place,
-        threads: machine.threads, keepingLaterStages: true)
+        threads: machine.threads, measuringNormalization: members.normalization == .data,
+        keepingLaterStages: true)
       _ = try session.trainMembers()
       try session.close()
     }

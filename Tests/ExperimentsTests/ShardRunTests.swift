@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Networks
 import TestSupport
@@ -97,7 +98,7 @@ import Testing
         ("member", 0, 0), ("ensemble, mean logits", 1, traffic.away(4) * network),
         ("naive", 1, traffic.away(4) * network),
         (
-          "neuron-selection(head=labels)", 4,
+          "neuron-selection(head=labels)", 3,
           traffic.away(4) * network + traffic.map(parts: 1, bytes: network)
             + traffic.reduce(parts: 4, bytes: head) + traffic.sum(parts: 4, of: 5 * 36)
         ),
@@ -216,6 +217,34 @@ import Testing
       try Program.expectRefusal(
         2, saying: "was made from other data", "--shard-data",
         arguments: ["merge", run, "--method", "naive"] + places)
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func `normalisation is measured by sums that no split changes`() throws {
+    try withTemporaryFolder { folder in
+      let settings = [
+        "--dataset", "synthetic", "--architecture", "784-4-10", "--epochs", "1", "--normalization",
+        "data", "--members", "3",
+      ]
+      var found: Set<String> = []
+      for (ranks, extra) in [
+        (1, []), (1, ["--shards", "iid"]), (2, ["--shards", "iid"]), (3, ["--shards", "sizes:1"]),
+      ] as [(Int, [String])] {
+        let run = "\(folder)/run-\(ranks)-\(extra.count)\(extra.last ?? "")"
+        try Program.succeed(ranks: ranks, ["train", "--output", run] + settings + extra)
+        let experiment = try RunFolder(run).readExperiment()
+        found.insert(experiment.normalization.description)
+      }
+      // 9,999 of 10,000 images are dealt out: the last decimal may differ.
+      let values = found.map { $0.split(separator: ",").compactMap { Double($0) } }
+      for value in values {
+        #expect(abs(value[0] - values[0][0]) < 2e-4 && abs(value[1] - values[0][1]) < 2e-4)
+      }
+      let pixels = try DatasetName.synthetic.load().training.pixels.map { Double($0) / 255 }
+      let mean = pixels.reduce(0, +) / Double(pixels.count)
+      let variance = pixels.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(pixels.count)
+      #expect(abs(values[0][0] - mean) < 2e-4 && abs(values[0][1] - variance.squareRoot()) < 2e-4)
     }
   }
 

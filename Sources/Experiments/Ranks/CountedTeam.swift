@@ -1,7 +1,10 @@
 import Networks
 import Synchronization
 
-/// A team that counts how often its workers meet: the rounds of messages that a method needs, however many workers there are.
+/// A team that counts how often its workers send something up that is waited for: the rounds of messages that a method needs,
+/// however many workers there are.
+///
+/// What comes back down is of the same round.
 struct CountedTeam: Team {
   /// Counts of a rank's calls.
   final class Count: Sendable {
@@ -24,7 +27,8 @@ struct CountedTeam: Team {
   func map<Element: BitwiseCopyable & Sendable>(
     _ count: Int, phase: String, _ body: @Sendable (Int) throws -> [Element]
   ) throws -> [[Element]] {
-    self.count.add()
+    // One part is the first worker's: it goes down only.
+    if count > 1 { self.count.add() }
     return try team.map(count, phase: phase, body)
   }
 

@@ -70,6 +70,23 @@ extension Session {
       isFlipping: experiment.training.flips)
   }
 
+  /// The normalisation that the images learned from ask for: of shards by their sums.
+  func measuredNormalization() throws -> Normalization {
+    if let shared = try trainingImages() {
+      return Normalization(moments: ByteMoments(shared.dataset, indices: shared.indices))
+    }
+    var own = ByteMoments()
+    for case let shard? in try data().shards {
+      let moments = ByteMoments(shard, indices: try split(shard).training)
+      own.count += moments.count
+      own.sum += moments.sum
+      own.squares += moments.squares
+    }
+    // Whole numbers: their sum does not depend on an order.
+    let all = try world.allreduce([own.count, own.sum, own.squares], .sum, phase: "normalisation")
+    return Normalization(moments: ByteMoments(count: all[0], sum: all[1], squares: all[2]))
+  }
+
   /// Seeded batches of some images.
   ///
   /// - Parameters:

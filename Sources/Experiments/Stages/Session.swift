@@ -44,12 +44,14 @@ public final class Session {
   ///   - command: the command's name, for the communication record.
   ///   - place: where the images are.
   ///   - threads: threads a rank may compute with; nil to share the node's cores out.
+  ///   - isMeasured: whether the normalisation is the one that the training images ask for, and not the experiment's.
   ///   - keepsLaterStages: whether a folder that is there keeps its settings of distillation.
   /// - Returns: the session, for which all ranks have the data.
   /// - Throws: `JointFailure`, on every rank.
   public static func create(
     _ experiment: Experiment, at path: String, in world: Communicator, command: String,
-    data place: DataPlace, threads: Int?, keepingLaterStages keepsLaterStages: Bool = false
+    data place: DataPlace, threads: Int?, measuringNormalization isMeasured: Bool = false,
+    keepingLaterStages keepsLaterStages: Bool = false
   ) throws -> Session {
     let session = Session(
       Job(in: world, command: command, threads: threads), folder: RunFolder(path),
@@ -60,6 +62,7 @@ public final class Session {
     }
     // The data is looked at before the folder is made, so that a mistake leaves nothing behind.
     _ = try session.data()
+    if isMeasured { session.experiment.normalization = try session.measuredNormalization() }
     _ = try session.job.onRoot {
       session.experiment = try session.folder.prepare(
         for: session.experiment, keepingLaterStages: keepsLaterStages)

@@ -65,6 +65,7 @@ import Testing
     let chains =
       MethodCatalog.standard.methods.filter { $0.needs != .nothing }.map(\.name)
       + [
+        "fine-tune(every=1)", "fine-tune-both(epochs=3,every=2)",
         "neuron-selection(width=0.5,head=labels)", "neuron-selection(width=2,selection=sketch)",
         "neuron-selection(selection=products),refit-head-labels", "c2m3,fine-tune",
         "neuron-selection(width=1.5),c2m3,permavg", "random-network,fine-tune,refit-head",
@@ -124,6 +125,36 @@ import Testing
     #expect(moved > 1e-3 && apart < 2e-3 * moved, "\(apart) of \(moved)")
     let (a, b) = (whole.curves[0].epochs[0], sharded.curves[0].epochs[0])
     #expect(abs(a.loss - b.loss) < 1e-5 * a.loss && a.accuracy == b.accuracy)
+  }
+
+  /// Local SGD by hand: each shard from the same start, and the mean weighted by samples.
+  @Test func `members that train apart meet in their mean`() throws {
+    let problem = try Problem("8-20-5")
+    let found = try problem.alone("naive,fine-tune(epochs=2,every=1,schedule=constant)")
+    let source = ShardedRandomBatches(
+      problem.all, counts: problem.counts, batchSize: problem.batchSize, team: ThreadTeam(),
+      classes: 5)
+    var network = try problem.alone("naive").network
+    for epoch in 1...2 {
+      var sum = [Float](repeating: 0, count: network.parameters.count)
+      for shard in problem.counts.indices {
+        let own = source.shard(shard)
+        var learner = Learner(
+          GradientDescent(network, learningRate: 0.1, momentum: 0.9, weightDecay: 1e-5),
+          schedule: .constant, steps: own.batchesPerEpoch, batchSize: problem.batchSize)
+        try learner.learn(from: own, minimizing: CrossEntropy())
+        accumulate(
+          learner.subject.network.parameters,
+          scale: Float(problem.counts[shard]) / Float(problem.counts.reduce(0, +)), into: &sum)
+      }
+      network.parameters = sum
+      #expect(found.curves[0].epochs[epoch - 1].epoch == epoch)
+    }
+    #expect(largestDifference(found.network.parameters, network.parameters) < 1e-5)
+    let error = #expect(throws: MergeError.self) {
+      try problem.alone("fine-tune(every=1)", sharded: false)
+    }
+    #expect(error?.description.contains("all learn from the same images") == true)
   }
 
   /// What travels for a step of unit weights is their gradient, not the network's.
@@ -221,7 +252,31 @@ struct ShardedRandomBatches: BatchSource {
 
   var sampleCount: Int { counts.reduce(0, +) }
   var batchesPerEpoch: Int { (sampleCount + batchSize - 1) / batchSize }
-  var isSharded: Bool { true }
+  var shardCounts: [Int] { counts }
+
+  func shard(_ number: Int) -> any BatchSource {
+    precondition(owner[number])
+    return ShardedRandomBatches.Shard(all: self, number: number)
+  }
+
+  /// One shard's samples, in their order.
+  struct Shard: BatchSource {
+    let all: ShardedRandomBatches
+    let number: Int
+
+    var batchSize: Int { all.batchSize }
+    var features: Int { all.features }
+    var sampleCount: Int { all.counts[number] }
+    var batchesPerEpoch: Int { (sampleCount + batchSize - 1) / batchSize }
+
+    func startEpoch(_ epoch: Int) {}
+
+    func fill(_ batch: inout Batch, with index: Int, rows: Range<Int>) {
+      let start = index * batchSize
+      all.write(
+        number, start + rows.lowerBound..<min(start + rows.upperBound, sampleCount), to: &batch)
+    }
+  }
 
   func startEpoch(_ epoch: Int) {}
 
@@ -243,7 +298,10 @@ struct ShardedRandomBatches: BatchSource {
     guard let shard = parts(ofBatch: index).firstIndex(of: rows), owner[shard] else {
       preconditionFailure("rows \(rows) are another worker's")
     }
-    let own = range(shard, index)
+    write(shard, range(shard, index), to: &batch)
+  }
+
+  private func write(_ shard: Int, _ own: Range<Int>, to batch: inout Batch) {
     let start = places(shard).lowerBound
     batch.count = own.count
     batch.inputs.replaceSubrange(

@@ -77,7 +77,14 @@ public struct ShardedBatches: BatchSource {
   public var features: Int { images.features }
   public var sampleCount: Int { images.counts.reduce(0, +) }
   public var batchesPerEpoch: Int { (sampleCount + batchSize - 1) / batchSize }
-  public var isSharded: Bool { true }
+  public var shardCounts: [Int] { images.counts }
+
+  public func shard(_ number: Int) -> any BatchSource {
+    guard let own = shards[number] else {
+      preconditionFailure("shard \(number) is with another worker")
+    }
+    return own
+  }
 
   public mutating func startEpoch(_ epoch: Int) {
     for shard in shards.indices { shards[shard]?.startEpoch(epoch) }

@@ -44,15 +44,24 @@ public protocol BatchSource: Sendable {
   /// How many samples the `index`th batch of an epoch has.
   func count(ofBatch index: Int) -> Int
 
-  /// Whether samples lie with different workers: part p of a batch with ``Team/worker(of:)`` p, who alone may fill it.
-  var isSharded: Bool { get }
+  /// How many samples each shard has, where samples lie with different workers: shard p, and part p of a batch, with
+  /// ``Team/worker(of:)`` p, who alone may fill it. Empty where every worker has all.
+  var shardCounts: [Int] { get }
+
+  /// Batches of one shard alone, of as many samples as those of all; on the worker who has it.
+  func shard(_ number: Int) -> any BatchSource
 
   /// How a team shares the rows of the `index`th batch: in parts, in order, each computed by one worker.
   func parts(ofBatch index: Int) -> [Range<Int>]
 }
 
 extension BatchSource {
-  public var isSharded: Bool { false }
+  public var shardCounts: [Int] { [] }
+  public var isSharded: Bool { !shardCounts.isEmpty }
+
+  public func shard(_ number: Int) -> any BatchSource {
+    preconditionFailure("batches of samples that every worker has")
+  }
 
   /// By 256 samples at most, as even as can be.
   public func parts(ofBatch index: Int) -> [Range<Int>] {

@@ -133,6 +133,12 @@ public struct Learner<Subject: Learnable>: Sendable {
 public struct EpochAverages: Equatable, Sendable {
   public var loss: Double
   public var accuracy: Double
+
+  /// Means that were taken elsewhere.
+  public init(loss: Double, accuracy: Double) {
+    self.loss = loss
+    self.accuracy = accuracy
+  }
 }
 
 extension Learner {

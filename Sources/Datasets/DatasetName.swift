@@ -46,7 +46,8 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
   /// - Returns: the images.
   /// - Throws: ``DataError``
   public func loadTraining(from folder: String) throws(DataError) -> Dataset {
-    try MNISTFolder(path: folder, name: self).read("train", prefix: "train")
+    try MNISTFolder(path: folder, name: self, option: "--shard-data").read(
+      "train", prefix: "train")
   }
 
   /// Reads the test images alone, or makes them.

@@ -5,9 +5,17 @@ struct MNISTFolder {
   let path: String
   let name: DatasetName
 
+  /// Where the folder was named, if not with `--data`.
+  var option: String?
+
+  private var advice: String {
+    option.map { "name a folder with the two IDX files of training images with \($0)" }
+      ?? name.advice
+  }
+
   func read() throws(DataError) -> DatasetPair {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw DataError(path, "no such folder; \(name.advice)")
+      throw DataError(path, "no such folder; \(advice)")
     }
     let training = try readPart("train", prefix: "train")
     let test = try readPart("test", prefix: "t10k")
@@ -23,7 +31,7 @@ struct MNISTFolder {
   /// Reads one of the two parts, `train` or `t10k`.
   func read(_ part: String, prefix: String) throws(DataError) -> Dataset {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw DataError(path, "no such folder; \(name.advice)")
+      throw DataError(path, "no such folder; \(advice)")
     }
     return try readPart(part, prefix: prefix)
   }
@@ -71,6 +79,6 @@ struct MNISTFolder {
       if FileManager.default.fileExists(atPath: candidate) { return candidate }
     }
     throw DataError(
-      path, "holds no \(names[0]), plain or .gz; \(name.advice)")
+      path, "holds no \(names[0]), plain or .gz; \(advice)")
   }
 }

@@ -116,7 +116,7 @@ public struct Verification {
     let experiment = try folder.readExperiment()
     try experiment.validate()
     let graph = experiment.architecture
-    let check = check(graph)
+    let memberCheck = check(graph)
     var outcome = Outcome(specs: [Spec(graph, names: graph.tensorNames)])
 
     let memberNames = (0..<experiment.members).map(RunFolder.memberName)
@@ -126,20 +126,26 @@ public struct Verification {
     let laterNames =
       merged.map { RunFolder.mergedName($0.name) }
       + (0..<experiment.students).map(RunFolder.studentName).filter(folder.hasNetwork)
-    let later = try laterNames.map { try folder.readNetwork($0, for: experiment) }
+    let later = try laterNames.map { try folder.readMerged($0, for: experiment) }
     guard !members.isEmpty || !later.isEmpty else {
       throw CheckpointError(
         folder.path,
         "holds no networks yet; train the members first: `permavg train --output \(folder.path)`")
     }
     for (name, network) in zip(memberNames + laterNames, members + later) {
-      outcome.rows.append(try row(network, folder.path("\(name).safetensors"), check))
+      // A merge may have other widths than the members.
+      let spec = Spec(network.graph, names: network.graph.tensorNames)
+      if !outcome.specs.contains(spec) { outcome.specs.append(spec) }
+      outcome.rows.append(
+        try row(
+          network, folder.path("\(name).safetensors"),
+          network.graph == graph ? memberCheck : check(network.graph)))
     }
     for case .merged(let chain, isHard: false) in merged
     where members.count == experiment.members {
       guard let found = try folder.readAlignment(of: chain, for: experiment) else { continue }
       let worst = zip(members, found.permutations)
-        .map { check.differenceWhenPermuted($0, by: [$1]) }
+        .map { memberCheck.differenceWhenPermuted($0, by: [$1]) }
         .max { $0.relative < $1.relative }
       if let worst { outcome.rows.append(Row(folder.path("members"), chain.name, worst)) }
     }

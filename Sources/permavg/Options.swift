@@ -170,8 +170,8 @@ struct ExperimentOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Split the training images among the members, who then share none: iid, dirichlet:A (classes by shares"
-        + " drawn with concentration A), classes:K (K classes each), sizes:A (unequal sizes). Needs as many"
-        + " images as members; see also --shard-data.", valueName: "rule"),
+        + " drawn with concentration A), classes:K (K classes each), sizes:A (unequal sizes). A member needs"
+        + " images of two classes at least; see also --shard-data.", valueName: "rule"),
     transform: shardRule)
   var shards: ShardRule?
 

@@ -17,7 +17,7 @@ struct Permavg: ParsableCommand {
       Exit status: 0 done, 2 usage, 3 data or a file is invalid, 4 a checkpoint is unusable, \
       70 internal error.
       """,
-    version: "0.2.0",
+    version: "0.3.0",
     subcommands: [
       RunCommand.self, TrainCommand.self, MergeCommand.self, DistillCommand.self,
       EvaluateCommand.self, VerifyCommand.self, ReportCommand.self, StudyCommand.self,

@@ -52,17 +52,16 @@ struct StudyCommand: ParsableCommand {
   private static func chains(for experiment: Experiment, members: Int) -> [StudyChain] {
     let epochs = experiment.training.epochs
     let rate = experiment.training.learningRate
-    func tuned(_ start: String, _ epochs: Int, every: Int = 0) -> String {
-      "\(start),fine-tune(epochs=\(max(epochs, 1)),learning-rate=\(rate),every=\(every))"
+    func tuned(_ start: String, _ epochs: Int) -> String {
+      "\(start),fine-tune(epochs=\(max(epochs, 1)),learning-rate=\(rate))"
     }
     return [
       "naive", "mergemany", "mergemany,repair,refit-head-labels", "mergemany,unit-weights",
       "neuron-selection", "neuron-selection(head=labels)",
       "neuron-selection(width=\(min(2, members)),head=labels)",
-      tuned("neuron-selection(head=labels)", epochs / 4, every: max(epochs / 8, 1)),
       tuned("neuron-selection(head=labels)", epochs / 4), "best-member",
       "best-member,refit-head-labels", "random-network,refit-head-labels",
-      tuned("random-network", epochs / members), tuned("random-network", epochs),
+      tuned("random-network", epochs / max(members, 1)), tuned("random-network", epochs),
     ].compactMap(StudyChain.init)
   }
 

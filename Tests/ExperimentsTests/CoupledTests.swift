@@ -109,7 +109,7 @@ import Testing
       try Program.expectRefusal(
         2, saying: "exchange", arguments: Array(arguments.dropLast(small.count + 2)) + small)
       try Program.expectRefusal(
-        2, saying: "--exchange fedavg(every=0)", "at least 1",
+        2, saying: "--exchange fedavg(every=0)", "epochs as 1e",
         arguments: ["train", "--output", "x", "--exchange", "fedavg(every=0)"])
     }
   }

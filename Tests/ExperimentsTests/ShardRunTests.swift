@@ -71,7 +71,7 @@ import Testing
           "share statistics": traffic.map(parts: 1, bytes: 4 * (785 * 48 + 49 * 10))
             + traffic.reduce(parts: 4, bytes: 4 * head)
             + traffic.sum(parts: 4, of: 5 * 36)
-            // Accuracies on held-out images, after each epoch of the student and of unit weights.
+            // Accuracy on held-out images, after the epoch of unit weights.
             + traffic.sum(parts: 4, of: 2),
         ], besides: ["gather member curves", "gather student curves"])
     }
@@ -123,6 +123,39 @@ import Testing
       try Program.expectRefusal(
         2, saying: "each size is a study of its own",
         arguments: arguments + ["--members", "2,4"])
+      // Another M has other shards.
+      try Program.expectRefusal(
+        2, saying: "members: 4 there, 3 here", arguments: arguments + ["--members", "3"])
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func `what a step cannot do is said once on any number of ranks, and wide networks are verified`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      let run = "\(folder)/run"
+      try Program.succeed(
+        ranks: 2,
+        ["train", "--output", run, "--shards", "iid"] + small.dropLast(2))
+      func merge(_ chain: String, _ extra: String...) -> [String] {
+        ["merge", run, "--method", chain] + extra
+      }
+      try Program.expectRefusal(
+        2, saying: "there are 4 members", arguments: merge("neuron-selection(width=9)"))
+      try Program.expectRefusal(
+        2, saying: "greedy-soup chooses on held-out images", arguments: merge("greedy-soup"))
+      try Program.expectRefusal(
+        2, saying: "fine-tune: the loss became",
+        arguments: merge("fine-tune(learning-rate=1e30,epochs=1)"))
+      try Program.expectRefusal(
+        2, saying: "--shard-data", "leave it out",
+        arguments: merge("naive", "--shard-data", "x-{member}"))
+      try Program.succeed(ranks: 3, merge("neuron-selection(width=2)"))
+      let verified = try Program.succeed(["verify", run])
+      #expect(verified.output.contains("784-48-10") && verified.output.contains("784-24-10"))
+      try Program.succeed(["evaluate", run])
+      try Program.succeed(["report", run])
     }
   }
 

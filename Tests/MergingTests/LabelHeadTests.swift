@@ -100,7 +100,8 @@ import Testing
     }
     let sums = SampleSums(samples)
     let inputs = LayerInputs(of: network, network.graph.nodes.count - 1)
-    let equations = try sums.equations(features: 9, targets: 4, withViews: true) { rows, labels in
+    let equations = try sums.equations(features: 9, targets: 4, withViews: true) {
+      rows, _, labels in
       (
         inputs.of(rows, rows: labels.count),
         labels.flatMap { label in (0..<4).map { $0 == label ? 1 : 0 } }

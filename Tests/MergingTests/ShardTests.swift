@@ -201,7 +201,7 @@ import Testing
 
   @Test func `a network of other widths is refused by what compares units, in words`() throws {
     let problem = try Problem("8-20-5")
-    for method in ["repair", "rescale", "least-squares"] {
+    for method in ["repair", "rescale", "least-squares", "restore-lengths"] {
       let error = #expect(throws: MergeError.self) {
         try problem.alone("neuron-selection(width=2),\(method)")
       }

@@ -158,6 +158,8 @@ struct WorkerSurroundings: ChainRunner.Surroundings {
 
   func prepare(for method: MergeMethod) { events.append("prepare \(method.name)") }
 
+  func together(_ work: () throws -> Void) throws { try work() }
+
   func onRoot(_ work: (any Team) throws -> Void) throws {
     guard worker.rank == 0 else {
       if let problem = try worker.meeting.exchange(String?.none, from: worker.rank)[0] {

@@ -192,8 +192,9 @@ import Testing
     }
     for (text, word) in [
       ("gossip", "there are fedavg, papa, papa-all, wash, diloco"),
-      ("fedavg(every=0)", "at least 1"),
-      ("fedavg(every=0e)", "at least 1"), ("wash(start=separate)", "has no setting \"start\""),
+      ("fedavg(every=0)", "1 to 1000000000"),
+      ("fedavg(every=9223372036854775807e)", "1 to 1000000000"),
+      ("wash(start=separate)", "has no setting \"start\""),
       ("papa(pull=-1)", "above 0"), ("fedavg(every=2", "is not closed"),
     ] {
       let error = #expect(throws: SettingsError.self) { try Coupling(parsing: text) }

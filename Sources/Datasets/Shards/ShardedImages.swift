@@ -10,7 +10,6 @@ public struct ShardedImages: Sendable {
   public let shards: [Images?]
 
   public let features: Int
-  public let classes: Int
 
   /// Shards, at least one.
   ///
@@ -18,8 +17,7 @@ public struct ShardedImages: Sendable {
   ///   - shards: by member; nil where another worker has it.
   ///   - counts: of all shards.
   ///   - features: numbers a sample.
-  ///   - classes: of all shards together.
-  public init(_ shards: [Images?], counts: [Int], features: Int, classes: Int) {
+  public init(_ shards: [Images?], counts: [Int], features: Int) {
     precondition(!counts.isEmpty && shards.count == counts.count)
     for (shard, count) in zip(shards, counts) {
       precondition(shard.map { $0.count == count && $0.features == features } ?? true)
@@ -27,22 +25,14 @@ public struct ShardedImages: Sendable {
     self.shards = shards
     self.counts = counts
     self.features = features
-    self.classes = classes
   }
 
-  /// The images of a shard that this worker has; another is a precondition failure.
-  public func own(_ shard: Int) -> Images {
-    guard let images = shards[shard] else {
-      preconditionFailure("shard \(shard) is with another worker")
-    }
-    return images
-  }
 }
 
 /// Seeded epochs of batches to which every shard adds its share.
 ///
-/// An epoch shows each image once. Step s of S takes from a shard of n images those at the places s n/S to (s + 1) n/S of its
-/// own order, so each batch has as much of every shard as the whole has. Part p of a batch is what shard p adds.
+/// An epoch shows each image once. Step s of S takes from a shard of n images those at about the places s n/S to (s + 1) n/S of
+/// its own order, so each batch has as much of every shard as the whole has. Part p of a batch is what shard p adds.
 public struct ShardedBatches: BatchSource {
   public let batchSize: Int
   public let images: ShardedImages
@@ -92,8 +82,12 @@ public struct ShardedBatches: BatchSource {
 
   /// The places of a shard's order that a batch takes.
   private func places(of shard: Int, inBatch index: Int) -> Range<Int> {
-    let count = images.counts[shard]
-    return index * count / batchesPerEpoch..<(index + 1) * count / batchesPerEpoch
+    // Shards round at different steps, so that batches are of one size but for one or two.
+    let (count, members) = (images.counts[shard], images.counts.count)
+    func border(_ step: Int) -> Int {
+      (step * count + shard * batchesPerEpoch / members) / batchesPerEpoch
+    }
+    return border(index)..<border(index + 1)
   }
 
   public func parts(ofBatch index: Int) -> [Range<Int>] {

@@ -48,15 +48,24 @@ public struct Shards: Equatable, Sendable {
     case .classes(let count):
       var random = RandomStream(seed: seed, "shard classes")
       let order = random.permutation(of: dataset.classes)
+      var shortage: Int?
       indices = (0..<members).map { member in
         var shares = [Float](repeating: 0, count: dataset.classes)
         for k in 0..<count { shares[order[(member * count + k) % dataset.classes]] = 1 }
+        shortage = shortage ?? (deck.left(of: shares) < size ? member : nil)
         return deck.draw(size, shares: shares, &random).sorted()
+      }
+      if let shortage {
+        throw DataError(
+          dataset.name,
+          "the \(count) classes of member \(shortage) have fewer than \(size) images left: ask for a smaller"
+            + " --shard-size, or for more classes a member")
       }
     }
     for (member, places) in indices.enumerated() {
       try Self.requireSeveralClasses(
-        places.map { dataset.labels[$0] }, dataset.name, "shard \(member) of --shards \(rule)")
+        places.map { dataset.labels[$0] }, dataset.name, "shard \(member) of --shards \(rule)",
+        advice: ": try another --seed, a larger --shard-size, or a rule that skews less")
     }
   }
 
@@ -66,18 +75,19 @@ public struct Shards: Equatable, Sendable {
   ///   - labels: of its images.
   ///   - source: where the images are from.
   ///   - shard: what the shard is called.
+  ///   - advice: what may help, behind a colon.
   /// - Throws: ``DataError`` if it has no images, or all are of one class.
   public static func requireSeveralClasses(
-    _ labels: [UInt8], _ source: String, _ shard: String
+    _ labels: [UInt8], _ source: String, _ shard: String, advice: String = ""
   ) throws(DataError) {
     guard let first = labels.first else {
-      throw DataError(source, "\(shard) has no images; a member needs some to learn from")
+      throw DataError(source, "\(shard) has no images; a member needs some to learn from\(advice)")
     }
     guard labels.contains(where: { $0 != first }) else {
       throw DataError(
         source,
         "\(shard) has \(labels.count) images, all of class \(first); a member needs at least two classes"
-          + " to learn from: try another --seed, a larger shard, or a rule that skews less")
+          + " to learn from\(advice)")
     }
   }
 
@@ -105,6 +115,11 @@ private struct Deck {
     for place in random.permutation(of: dataset.count) {
       places[Int(dataset.labels[place])].append(place)
     }
+  }
+
+  /// How many images there are of the classes with a share.
+  func left(of shares: [Float]) -> Int {
+    shares.indices.reduce(0) { $0 + (shares[$1] > 0 ? places[$1].count : 0) }
   }
 
   /// Draws images one by one: the class by its share among the classes that have some left, and then its next image.

@@ -57,7 +57,7 @@ extension RunFolder {
     guard exists("experiment.json") else { return experiment }
     let there = try readExperiment()
     var same = experiment.adoptingLaterStages(of: there)
-    same.members = there.members
+    if experiment.shards == nil { same.members = there.members }
     if same.data == nil { same.data = there.data }
     try require(same.differences(from: there))
     var result = there

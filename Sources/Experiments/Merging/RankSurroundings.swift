@@ -160,6 +160,8 @@ final class RankSurroundings: ChainRunner.Surroundings {
     }
   }
 
+  func together(_ work: () throws -> Void) throws { try job.world.together { try work() } }
+
   func onRoot(_ work: (any Team) throws -> Void) throws {
     let threads = ThreadTeam(threads: job.threads)
     _ = try job.onRoot { try work(threads) }

@@ -52,12 +52,20 @@ extension Job {
   /// - Parameters:
   ///   - experiment: what the data is for.
   ///   - place: where it is.
-  ///   - check: called on rank 0 with the data's fingerprint and a set of its form, before anything is sent.
+  ///   - check: called on rank 0 with the data's fingerprint and a set of its form, before any image is sent.
   /// - Returns: what this rank has.
   /// - Throws: `JointFailure`, on every rank.
   func load(
     for experiment: Experiment, from place: DataPlace, check: (String, Dataset) throws -> Void
   ) throws -> RunData {
+    try world.together {
+      guard place.shardFolders == nil || experiment.shards?.rule == .folders else {
+        throw UsageError(
+          "--shard-data: the members of this run "
+            + (experiment.shards == nil ? "share one set" : "have shards of one set")
+            + "; leave it out")
+      }
+    }
     guard let sharding = experiment.shards else {
       let own = try onRoot { () throws -> DatasetPair in
         let pair = try experiment.dataset.load(from: place.folder)

@@ -30,7 +30,10 @@ extension Session {
     let sent = try job.total(bytesSent: job.bytesSent(in: "exchange") - before)
     _ = try job.onRoot {
       try folder.note(
-        cost: Costs.Cost(ranks: world.size, rounds: exchanges, bytes: sent ?? 0), of: ["members"])
+        cost: Costs.Cost(
+          ranks: world.size, rounds: exchanges + (coupling.leavesMeanEverywhere ? 0 : 1),
+          bytes: (sent ?? 0) + (coupling.leavesMeanEverywhere ? 0 : gatheringBytes)),
+        of: ["members"])
     }
     let rounds = stride(from: 0, to: experiment.members, by: world.size)
     for first in rounds {
@@ -100,7 +103,9 @@ extension Session {
         &population,
         at: ExchangeMoment(
           number: number + 1, of: stops.count,
-          rateFactor: settings.schedule.factor(step: number, of: stops.count),
+          // Of the step that the member with most of them has just taken.
+          rateFactor: settings.schedule.factor(
+            step: (stop.max() ?? 1) - 1, of: settings.epochs * (batches.max() ?? 1)),
           seed: experiment.seed), with: team)
       for member in own { apprentices[member]?.learner.subject = population[member] }
       progress.update(number + 1, of: stops.count)
@@ -131,10 +136,16 @@ extension Session {
         guard averages.loss.isFinite, subject.network.isFinite else {
           throw divergence(of: member, epoch)
         }
-        records.append(
-          EpochRecord(
-            epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
-            validationAccuracy: try own.validate?(subject.network)))
+        let record = EpochRecord(
+          epoch: epoch, loss: averages.loss, accuracy: averages.accuracy,
+          validationAccuracy: try own.validate?(subject.network))
+        let classes = experiment.architecture.outputs
+        if record.isCollapsed(classes: classes),
+          !records.contains(where: { $0.isCollapsed(classes: classes) })
+        {
+          noteCollapse(of: "member \(member)", record)
+        }
+        records.append(record)
       })
     own.records = records
     own.seconds += (ContinuousClock.now - start).seconds

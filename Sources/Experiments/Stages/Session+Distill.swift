@@ -66,9 +66,8 @@ extension Session {
         experiment.architecture, random: RandomStream(seed: experiment.seed, "student", student))
     }
     if let shards = try shardedImages() {
-      let targets = try world.together {
-        try teacher.targets(of: shards, threads: job.threads)
-      }
+      let threads = try job.threadsWhileSharing(isBusy: true)
+      let targets = try world.together { try teacher.targets(of: shards, threads: threads) }
       progress.finish()
       return try trainTogether(numbers, as: .student, provenance: provenance) {
         student, trainer in

@@ -43,8 +43,7 @@ extension Session {
     return ShardedImages(
       try data.shards.map { shard in
         try shard.map { images(of: $0, try split($0).training) }
-      }, counts: data.counts.map { $0 - experiment.validation }, features: data.features,
-      classes: data.classes)
+      }, counts: data.counts.map { $0 - experiment.validation }, features: data.features)
   }
 
   /// The test images; where members have their own images, on rank 0 alone.

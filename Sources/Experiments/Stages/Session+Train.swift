@@ -174,7 +174,7 @@ extension Session {
         progress.update(place * total + done, of: numbers.count * total)
       }
       let start = ContinuousClock.now
-      let (network, records) = try train(number, trainer)
+      let (network, records) = try world.together { try train(number, trainer) }
       let sent = try job.total(bytesSent: job.bytesSent() - before.bytes)
       _ = try job.onRoot {
         try folder.note(
@@ -190,14 +190,20 @@ extension Session {
     progress.finish()
   }
 
+  /// Says that something that learns predicts no better than chance.
+  func noteCollapse(of subject: String, _ record: EpochRecord) {
+    ProgressLine.note(
+      "\(subject) predicts no better than chance (\(decimal(100 * record.accuracy, 1)) % in epoch"
+        + " \(record.epoch)): it has collapsed; try a smaller --learning-rate")
+  }
+
   private func trainer(of number: Int, as kind: TrainedKind, threads: Int) -> Trainer {
     var trainer = Trainer(experiment.training, subject: "\(kind.rawValue) \(number)")
     trainer.threads = threads
+    // What all ranks train together is told by the first.
+    let isSilent = kind == .student && isSharded && !job.isRoot
     trainer.onCollapse = { record in
-      ProgressLine.note(
-        "\(kind.rawValue) \(number) predicts no better than chance"
-          + " (\(decimal(100 * record.accuracy, 1)) % in epoch \(record.epoch)): it has collapsed; try a"
-          + " smaller --learning-rate")
+      if !isSilent { self.noteCollapse(of: "\(kind.rawValue) \(number)", record) }
     }
     return trainer
   }

@@ -159,18 +159,20 @@ public final class Session {
   }
 
   /// Checks that the data is what the folder's networks were made from; a new experiment takes it for its own.
-  private func requireKnown(_ found: String) throws(UsageError) {
+  private func requireKnown(_ fingerprint: String) throws(UsageError) {
     guard let known = experiment.data else {
-      experiment.data = found
+      experiment.data = fingerprint
       return
     }
-    guard found == known else {
-      let place =
-        place.shardFolders ?? place.folder ?? experiment.dataset.defaultFolder
-        ?? experiment.dataset.rawValue
+    guard fingerprint == known else {
+      let isInFolders = experiment.shards?.rule == .folders
+      let found =
+        (isInFolders ? place.shardFolders : nil) ?? place.folder
+        ?? experiment.dataset.defaultFolder ?? experiment.dataset.rawValue
       throw UsageError(
-        "\(folder.path): was made from other data (\(known)) than \(place) holds (\(found)); name the"
-          + " folder's own with \(self.place.shardFolders == nil ? "--data" : "--shard-data")")
+        "\(folder.path): was made from other data (\(known)) than \(found) holds (\(fingerprint)); name the"
+          + " folder's own with "
+          + (isInFolders ? "--shard-data, and --data for the test images" : "--data"))
     }
   }
 

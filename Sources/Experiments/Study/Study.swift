@@ -168,7 +168,10 @@ public final class Study {
       } ?? [0]
     try world.broadcast(&isComplete, from: 0, phase: "study")
     guard isComplete == [0] else { return false }
-    session.share(members: Array(try seedSession.membersEverywhere(members).prefix(size)))
+    // Members of shards go to other ranks only once a step needs them there.
+    if session.experiment.shards == nil {
+      session.share(members: Array(try seedSession.membersEverywhere(members).prefix(size)))
+    }
     try session.merge(own, by: chains)
     try session.distill(own)
     _ = try session.evaluate(withLines: false)

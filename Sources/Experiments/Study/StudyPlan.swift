@@ -40,7 +40,9 @@ public struct StudyPlan: Codable, Equatable, Sendable {
     _ experiment: Experiment, sizes: [Int], seedCount: Int, chains: [StudyChain],
     exchanges: [Coupling] = []
   ) {
-    self.exchanges = exchanges.isEmpty ? nil : exchanges
+    var distinct: [Coupling] = []
+    for coupling in exchanges where !distinct.contains(coupling) { distinct.append(coupling) }
+    self.exchanges = distinct.isEmpty ? nil : distinct
     self.experiment = experiment
     self.sizes = Set(sizes).sorted()
     self.seedCount = seedCount
@@ -94,7 +96,8 @@ public struct StudyPlan: Codable, Equatable, Sendable {
   /// What may not change in a folder that holds a study: everything but how far it goes.
   func differences(from there: StudyPlan) -> [String] {
     var other = there.experiment
-    other.members = experiment.members
+    // Members of shards, and such as were coupled, are of one M.
+    if experiment.shards == nil, exchanges == nil { other.members = experiment.members }
     return experiment.differences(from: other.adoptingLaterStages(of: experiment))
   }
 }

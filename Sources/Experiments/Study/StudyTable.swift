@@ -188,10 +188,12 @@ public struct StudyTable: Sendable {
         ["\(entry.seed)", "\(entry.size)", entry.kind.rawValue, "\"\(entry.name)\""]
         + [scores.accuracy, scores.nll, scores.brier, scores.ece].map { decimal($0, 6) }
         + ["\(entry.parameters)", "\(entry.passes)", entry.seconds.map { decimal($0, 2) } ?? ""]
-        + [entry.cost?.rounds, entry.cost?.bytes, entry.cost?.ranks].map {
+      let cost =
+        isAboutMessages
+        ? [entry.cost?.rounds, entry.cost?.bytes, entry.cost?.ranks].map {
           $0.map(String.init) ?? ""
-        }
-      return fields.joined(separator: ",")
+        } : []
+      return (fields + cost).joined(separator: ",")
     }
     return ([header] + lines).joined(separator: "\n") + "\n"
   }

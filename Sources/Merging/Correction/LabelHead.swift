@@ -55,8 +55,8 @@ public struct LabelHead: MergeStep {
     let equations = try sums.equations(
       features: features.count, targets: classes, withViews: true,
       needingLabelsFor: "refit-head-labels"
-    ) { inputs, labels in
-      (features.of(inputs, rows: labels.count), oneHot(labels, classes: classes))
+    ) { inputs, count, labels in
+      (features.of(inputs, rows: count), oneHot(labels, classes: classes))
     }
     resources.onStep(1, 2)
     let ridges = ridge.map { [Double($0)] } ?? Self.ridges
@@ -65,7 +65,8 @@ public struct LabelHead: MergeStep {
     }.compactMap { $0 }
     guard !fits.isEmpty else {
       throw MergeError(
-        "refit-head-labels: the least squares of \(graph.nodes[node].name) have no solution",
+        "refit-head-labels: the least squares of \(graph.nodes[node].name) have no solution"
+          + (ridge.map { " at ridge=\($0): try a larger one" } ?? ""),
         isAboutWeights: !equations.sums.allSatisfy(\.isFinite))
     }
     let most = (Self.judges + sums.partCount - 1) / sums.partCount

@@ -41,21 +41,23 @@ extension NormalEquations {
 extension SampleSums {
   /// Normal equations, summed over all samples, on every worker.
   ///
-  /// In double precision, or packed where samples are sharded and the sums are all that travels.
+  /// In double precision, or packed where samples are sharded and the sums are all that travels, or there are too many to hold
+  /// each part's.
   ///
   /// - Parameters:
   ///   - features: numbers that the layer reads.
   ///   - targets: numbers that it gives.
   ///   - hasViews: whether samples count as augmentation shows them, and not as they are alone.
   ///   - method: what needs labels, for the error; nil if they are not needed.
-  ///   - rows: what a chunk of samples gives: features and targets, given the inputs and the labels of its samples.
+  ///   - rows: what a chunk of samples gives: features and targets, given the inputs, how many samples there are, and
+  ///     their labels, if there are any.
   /// - Returns: the sums.
   /// - Throws: on every worker, if a message does, or labels are needed and there are none.
   func equations(
     features: Int, targets: Int, withViews hasViews: Bool = false,
     needingLabelsFor method: String? = nil,
     _ rows:
-      @escaping @Sendable (_ inputs: [Float], _ labels: ArraySlice<Int>) -> (
+      @escaping @Sendable (_ inputs: [Float], _ count: Int, _ labels: ArraySlice<Int>) -> (
         features: [Float], targets: [Float]
       )
   ) throws -> NormalEquations {
@@ -69,13 +71,14 @@ extension SampleSums {
       for chunk in part.chunks {
         for view in hasViews ? part.samples.views : [part.samples] {
           view.write(chunk, into: &buffer)
-          let (h, t) = rows(buffer, part.labels.isEmpty ? [] : part.labels[chunk])
+          let (h, t) = rows(
+            buffer, chunk.count, part.labels.isEmpty ? [] : part.labels[chunk])
           equations.add(h, t, rows: chunk.count, parallelism: .whole)
         }
       }
       return equations
     }
-    if isSharded {
+    if isSharded || features > 2000 {
       let packed: [Float] = try sum(
         of: NormalEquations.packedCount(features: features, targets: targets)
       ) { try own($0).packed }

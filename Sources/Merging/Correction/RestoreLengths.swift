@@ -32,7 +32,7 @@ public struct RestoreLengths: MergeStep {
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
     let members = state.alignedMembers
-    var network = state.network
+    var network = try state.network(for: "restore-lengths")
     let graph = state.graph
     for node in graph.linearNodes where graph.symmetry.groupOfNode[node] != nil {
       let tensors = graph.tensors(of: node)

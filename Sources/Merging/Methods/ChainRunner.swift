@@ -53,6 +53,9 @@ public struct ChainRunner {
     /// Called on every worker before a step, to make ready what takes all of them.
     func prepare(for method: MergeMethod) throws
 
+    /// Does work on every worker, which may meet in it; throws on all if it throws on any.
+    func together(_ work: () throws -> Void) throws
+
     /// Does work on the first worker while the others rest; throws on all if it throws.
     func onRoot(_ work: (any Team) throws -> Void) throws
 
@@ -122,8 +125,10 @@ public struct ChainRunner {
         if own == nil { try state.adopt(MergeState.Shared(indices: indices, numbers: numbers)) }
       }
       progress.isRootAhead = false
-      let resources = try surroundings.resources(for: method, with: surroundings.team)
-      try link.method.step(link.values).apply(to: &state, with: resources)
+      try surroundings.together {
+        let resources = try surroundings.resources(for: method, with: surroundings.team)
+        try link.method.step(link.values).apply(to: &state, with: resources)
+      }
     } else {
       try surroundings.onRoot { team in
         let resources = try surroundings.resources(for: method, with: team)
@@ -188,6 +193,7 @@ public struct LocalSurroundings: ChainRunner.Surroundings {
 
   public func members() -> [Network] { preconditionFailure("one process has the members") }
   public func prepare(for method: MergeMethod) {}
+  public func together(_ work: () throws -> Void) throws { try work() }
   public func onRoot(_ work: (any Team) throws -> Void) throws { try work(team) }
   public func share(_ indices: [Int], _ numbers: [Float]) -> ([Int], [Float]) {
     (indices, numbers)

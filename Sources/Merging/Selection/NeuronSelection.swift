@@ -233,9 +233,8 @@ public struct NeuronSelection: MergeStep, Sendable {
     let below = network.part(upTo: source)
     let targets = targets(node, units, of: members)
     let equations = try sums.equations(features: weight.columns, targets: weight.shape[0]) {
-      inputs, labels in
-      let rows = labels.count
-      return (below.outputs(inputs, rows: rows), targets(inputs, rows))
+      inputs, count, _ in
+      (below.outputs(inputs, rows: count), targets(inputs, count))
     }
     do {
       network.setLayer(node, try equations.layer(ridge: Self.ridge))

@@ -23,7 +23,7 @@ struct GroupActivations: Sendable {
   private static let samples = 8192
   /// The activations that are held at most; of more than 16 members of 512 units the samples become fewer for it.
   private static let limit = 1 << 26
-  /// The rows of a sketch, more than a network's hidden units.
+  /// The rows of a sketch for each unit that is wanted.
   private static let sketchRows = 2
 
   init(_ group: Symmetry.Group, of members: [Network]) {
@@ -64,7 +64,8 @@ struct GroupActivations: Sendable {
 
   /// As `select`, of one part of the samples, on this worker.
   func select(_ count: Int, from part: SampleSums.Part, threads: Int) -> [Int]? {
-    let chosen = pivots(of: activations(of: part, threads: threads), count, threads: threads)
+    let chosen = pivots(
+      of: activations(of: part, for: count, threads: threads), count, threads: threads)
     return chosen.isEmpty ? nil : chosen.sorted()
   }
 
@@ -92,9 +93,11 @@ struct GroupActivations: Sendable {
 
   // MARK: - One part
 
-  private func activations(of part: SampleSums.Part, threads: Int) -> Matrix {
-    let count = part.samples.count
-    let most = min(Self.samples, max(Self.limit / columns, 2 * units), count)
+  private func activations(of part: SampleSums.Part, for wanted: Int, threads: Int) -> Matrix {
+    // Fewer samples than units would leave some to chance.
+    let enough = 2 * max(units, wanted)
+    let most = min(
+      max(Self.samples, enough), max(Self.limit / columns, enough), part.samples.count)
     let each = max(most / max(readers.count, 1), 1)
     var result = Matrix(rows: 0, columns: columns)
     var buffer = [Float](
@@ -134,7 +137,7 @@ struct GroupActivations: Sendable {
     _ count: Int, _ sums: SampleSums, seed: UInt64, threads: Int
   ) throws -> [Int] {
     let (columns, readers, sampleCount) = (columns, readers, sums.sampleCount)
-    let rows = Self.sketchRows * units
+    let rows = Self.sketchRows * max(units, count)
     let length = rows * columns + rows + columns
     return try sums.reduce(of: readers.count * length) { part, number -> [Float] in
       var result: [Float] = []

@@ -70,13 +70,6 @@ extension Network {
     }
   }
 
-  /// The outputs of a batch, samples × outputs.
-  func outputs(_ batch: Batch, threads: Int = 1) -> Matrix {
-    Matrix(
-      rows: batch.count, columns: graph.outputs,
-      elements: outputs(batch.inputs, rows: batch.count, threads: threads))
-  }
-
   /// The outputs of some samples, rows × outputs.
   func outputs(_ inputs: [Float], rows: Int, threads: Int = 1) -> [Float] {
     var workspace = Workspace(graph, capacity: rows, threads: threads, purpose: .inference)

@@ -136,11 +136,13 @@ public enum ExchangePeriod: Equatable, Sendable {
 
   static func setting(_ name: String, _ defaultValue: ExchangePeriod) -> Setting<ExchangePeriod> {
     Setting(
-      name, defaultValue, range: "steps as 10, or epochs as 1e; at least 1",
+      name, defaultValue, range: "steps as 10, or epochs as 1e; 1 to 1000000000",
       "how long members train between exchanges",
       parse: { text in
         let isEpochs = text.hasSuffix("e")
-        guard let count = Int(isEpochs ? text.dropLast() : text[...]), count > 0 else { return nil }
+        guard let count = Int(isEpochs ? text.dropLast() : text[...]),
+          (1...1_000_000_000).contains(count)
+        else { return nil }
         return isEpochs ? .epochs(count) : .steps(count)
       },
       format: {

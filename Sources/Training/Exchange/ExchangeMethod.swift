@@ -12,6 +12,9 @@ public struct ExchangeMethod: Sendable {
   let period: @Sendable (SettingValues) -> ExchangePeriod
   let start: @Sendable (SettingValues) -> ExchangeStart
 
+  /// Whether the last exchange leaves the mean of all members with every worker, so that nothing needs to be gathered.
+  var leavesMean = true
+
   /// Every way there is.
   public static let all: [ExchangeMethod] = [fedAvg, papa, papaAll, wash, diLoCo]
 }
@@ -42,6 +45,9 @@ public struct Coupling: Equatable, Sendable {
 
   /// When members exchange.
   public var period: ExchangePeriod { method.period(settings.values) }
+
+  /// Whether the last exchange leaves the mean of all members with every worker.
+  public var leavesMeanEverywhere: Bool { method.leavesMean }
 
   /// Where they begin.
   public var start: ExchangeStart { method.start(settings.values) }

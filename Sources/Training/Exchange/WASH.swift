@@ -18,7 +18,7 @@ extension ExchangeMethod {
       settings: [every.declaration, share.declaration, momentum.declaration],
       make: { WASH(share: $0[share], momentum: $0[momentum]) }, period: { $0[every] },
       // Swapped parameters must mean the same in every member.
-      start: { _ in .shared })
+      start: { _ in .shared }, leavesMean: false)
   }()
 }
 
@@ -74,7 +74,7 @@ struct WASH: Exchange {
         var place = tensor.range.lowerBound - 1
         while true {
           let uniform = 1 - Double(random.next() >> 11) * 0x1p-53
-          let gap = probability < 1 ? (log(uniform) / log(1 - probability)).rounded(.down) : 0
+          let gap = probability < 1 ? (log(uniform) / log1p(-probability)).rounded(.down) : 0
           guard gap < Double(tensor.range.upperBound - place - 1) else { break }
           place += 1 + Int(gap)
           chosen.append(place)

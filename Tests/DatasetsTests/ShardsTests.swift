@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import Testing
 
 @testable import Datasets
@@ -70,10 +71,29 @@ import Testing
       try skew(.iid), try skew(.dirichlet(1)), try skew(.dirichlet(0.3))
     )
     #expect(even < 0.16 && some > 1.3 * even && much > 1.3 * some, "\(even), \(some), \(much)")
-    // A symmetric Dirichlet distribution's expected sum of squares is (α + 1)/(8 α + 1), and of 40 draws a little more.
-    for (rule, alpha) in [(ShardRule.dirichlet(1), 1.0), (.dirichlet(0.3), 0.3)] {
-      let expected = (alpha + 1) / (8 * alpha + 1)
-      #expect(abs(try skew(rule) - (expected + (1 - expected) / 40)) < 0.06, "\(rule)")
+  }
+
+  @Test(arguments: [0.1, 0.3, 5], [(2, 100), (4, 40), (8, 50), (7, 57)])
+  func `skewed members together have an even sample`(alpha: Float, split: (Int, Int)) throws {
+    let (members, size) = split
+    let found = try shards(.dirichlet(alpha), members, size: size)
+    #expect(found.indices.allSatisfy { $0.count == size })
+    let all = Set(found.indices.flatMap { $0 })
+    // The images that an even split deals out, to other members.
+    #expect(all == Set(try shards(.iid, members, size: size).indices.flatMap { $0 }))
+  }
+
+  @Test func `whole numbers meet the sums of rows and columns`() {
+    var random = RandomStream(seed: 3, "shares")
+    for (rows, columns) in [(1, 3), (3, 1), (8, 10), (40, 7)] {
+      let shares = (0..<rows).map { _ in
+        random.dirichlet(columns, concentration: 0.2).map(Double.init)
+      }
+      var sums = [Int](repeating: 0, count: columns)
+      for _ in 0..<rows * 13 { sums[random.integer(below: columns)] += 1 }
+      let counts = Shards.fit(shares, rows: 13, columns: sums)
+      #expect(counts.allSatisfy { $0.reduce(0, +) == 13 && $0.allSatisfy { $0 >= 0 } })
+      #expect((0..<columns).allSatisfy { c in counts.reduce(0) { $0 + $1[c] } == sums[c] })
     }
   }
 

@@ -8,6 +8,8 @@ public enum ShardRule: Equatable, Sendable {
 
   /// Equally many each, of classes by shares that each member draws from a symmetric Dirichlet distribution (Hsu, Qi &
   /// Brown 2019): the smaller the concentration, the fewer the classes of a member.
+  ///
+  /// The shares are fitted so that all members together have each class as often as an even sample of the set has it.
   case dirichlet(Float)
 
   /// Equally many each, of so many classes a member, dealt out in turn so that every class has takers.

@@ -40,10 +40,18 @@ public struct Shards: Equatable, Sendable {
       let borders = Self.borders(rule, members: members, total: members * size, &random)
       indices = (0..<members).map { order[borders[$0]..<borders[$0 + 1]].sorted() }
     case .dirichlet(let concentration):
-      indices = (0..<members).map { member in
+      let shares = (0..<members).map { member in
         var random = RandomStream(seed: seed, "shard classes", member)
-        let shares = random.dirichlet(dataset.classes, concentration: concentration)
-        return deck.draw(size, shares: shares, &random).sorted()
+        return random.dirichlet(dataset.classes, concentration: concentration).map(Double.init)
+      }
+      let pool = deck.draw(members * size)
+      let counts = Self.fit(shares, rows: size, columns: pool.map(\.count))
+      var next = [Int](repeating: 0, count: dataset.classes)
+      indices = counts.map { row in
+        row.enumerated().flatMap { label, count in
+          defer { next[label] += count }
+          return pool[label][next[label]..<next[label] + count]
+        }.sorted()
       }
     case .classes(let count):
       var random = RandomStream(seed: seed, "shard classes")
@@ -91,6 +99,57 @@ public struct Shards: Equatable, Sendable {
     }
   }
 
+  /// Whole numbers in the proportions of some shares, with given sums of rows and columns.
+  ///
+  /// Iterative proportional fitting (Deming & Stephan 1940; for squares Sinkhorn's iteration), and then rounding up where most was
+  /// cut off.
+  static func fit(_ shares: [[Double]], rows size: Int, columns: [Int]) -> [[Int]] {
+    // None is zero, so that the sums can be met.
+    var matrix = shares.map { $0.map { ($0 + 1e-6) * Double(size) } }
+    for _ in 0..<1000 {
+      for column in columns.indices {
+        let sum = matrix.reduce(0) { $0 + $1[column] }
+        for row in matrix.indices { matrix[row][column] *= Double(columns[column]) / sum }
+      }
+      var error = 0.0
+      for row in matrix.indices {
+        let sum = matrix[row].reduce(0, +)
+        error = max(error, abs(sum - Double(size)))
+        for column in columns.indices { matrix[row][column] *= Double(size) / sum }
+      }
+      if error < 0.01 { break }
+    }
+    var counts = matrix.map { $0.map { Int($0) } }
+    var rowsLeft = counts.map { size - $0.reduce(0, +) }
+    var columnsLeft = columns.indices.map { column in
+      columns[column] - counts.reduce(0) { $0 + $1[column] }
+    }
+    // Rounding down after the last step over rows may leave a column over its sum.
+    for column in columns.indices {
+      for row in counts.indices where columnsLeft[column] < 0 && counts[row][column] > 0 {
+        counts[row][column] -= 1
+        rowsLeft[row] += 1
+        columnsLeft[column] += 1
+      }
+    }
+    let cells = matrix.indices.flatMap { row in columns.indices.map { (row, $0) } }
+      .sorted { a, b in
+        let (x, y) = (matrix[a.0][a.1], matrix[b.0][b.1])
+        return (y - y.rounded(.down), a.0, a.1) < (x - x.rounded(.down), b.0, b.1)
+      }
+    for isLast in [false, true] {
+      for (row, column) in cells {
+        let most = min(rowsLeft[row], columnsLeft[column])
+        let count = isLast ? most : min(most, 1)
+        guard count > 0 else { continue }
+        counts[row][column] += count
+        rowsLeft[row] -= count
+        columnsLeft[column] -= count
+      }
+    }
+    return counts
+  }
+
   /// Where each member's run of a shuffled set begins and ends.
   private static func borders(
     _ rule: ShardRule, members: Int, total: Int, _ random: inout RandomStream
@@ -105,16 +164,25 @@ public struct Shards: Equatable, Sendable {
   }
 }
 
-/// A set's images by class, each class shuffled, to draw from without putting back.
+/// A set's images by class, shuffled, to draw from without putting back.
 private struct Deck {
+  private let order: [Int]
+  private let labels: [UInt8]
   private var places: [[Int]]
 
   init(_ dataset: Dataset, seed: UInt64) {
     var random = RandomStream(seed: seed, "shards")
+    order = random.permutation(of: dataset.count)
+    labels = dataset.labels
     places = Array(repeating: [], count: dataset.classes)
-    for place in random.permutation(of: dataset.count) {
-      places[Int(dataset.labels[place])].append(place)
-    }
+    for place in order { places[Int(dataset.labels[place])].append(place) }
+  }
+
+  /// The first images of the shuffled set, by class.
+  func draw(_ count: Int) -> [[Int]] {
+    var drawn = [[Int]](repeating: [], count: places.count)
+    for place in order.prefix(count) { drawn[Int(labels[place])].append(place) }
+    return drawn
   }
 
   /// How many images there are of the classes with a share.

@@ -52,6 +52,7 @@ struct EvaluateCommand: ParsableCommand {
 
   private func evaluateCheckpoints(_ world: Communicator) throws {
     try onRoot(of: world) {
+      try machine.requireNoShards()
       let rows = try CheckpointEvaluation(
         paths, dataset: dataset ?? .fashionMNIST, dataFolder: machine.data,
         normalization: normalization ?? .symmetric, threads: machine.threads, logitsFolder: logits

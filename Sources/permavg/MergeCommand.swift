@@ -54,7 +54,8 @@ struct MergeCommand: ParsableCommand {
     var settings = Recipe.default.experiment
     checkpoints.apply(to: &settings)
     let merge = try world.together {
-      try CheckpointMerge(
+      try machine.requireNoShards()
+      return try CheckpointMerge(
         paths, by: merging.checkpointChain(), to: checkpoints.output,
         dataset: checkpoints.dataset, dataFolder: machine.data,
         normalization: checkpoints.normalization, settings: settings,

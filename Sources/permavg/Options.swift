@@ -38,6 +38,16 @@ struct MachineOptions: ParsableArguments {
   /// Where the images are.
   var place: DataPlace { DataPlace(data, shardFolders: shardData) }
 
+  /// Checks that checkpoints from elsewhere are not given members' own data.
+  ///
+  /// - Throws: `UsageError`
+  func requireNoShards() throws {
+    guard let shardData else { return }
+    throw UsageError(
+      "--shard-data \(shardData): is for runs whose members have images of their own; name checkpoints' data"
+        + " with --data")
+  }
+
   /// Says in an experiment if members have folders of their own.
   ///
   /// - Throws: `UsageError` if the data is to be split as well.
@@ -88,11 +98,13 @@ private let exchangeList = ExchangeMethod.all.map { method in
 }.joined(separator: "\n")
 
 /// The exchange that an argument names.
-func coupling(_ argument: String) throws -> Coupling {
+///
+/// - Throws: `ValidationError` that names the option.
+func coupling(_ argument: String, of option: String) throws -> Coupling {
   do {
     return try Coupling(parsing: argument)
   } catch {
-    throw ValidationError("--exchange \(argument): \(error)")
+    throw ValidationError("\(option) \(argument): \(error)")
   }
 }
 
@@ -164,7 +176,7 @@ struct ExperimentOptions: ParsableArguments {
     help: ArgumentHelp(
       "What members tell each other while they train, with settings as in \"fedavg(every=2e)\".",
       discussion: exchangeList, valueName: "exchange"),
-    transform: coupling)
+    transform: { try coupling($0, of: "--exchange") })
   var exchange: Coupling?
 
   @Option(

@@ -151,6 +151,15 @@ import Testing
       try Program.expectRefusal(
         2, saying: "--shard-data", "leave it out",
         arguments: merge("naive", "--shard-data", "x-{member}"))
+      try Program.expectRefusal(
+        2, saying: "--shard-data x-{member}", "--data",
+        arguments: [
+          "merge", "\(run)/members/000.safetensors", "\(run)/members/001.safetensors", "-o",
+          "\(folder)/out.safetensors", "--shard-data", "x-{member}",
+        ])
+      try Program.expectRefusal(
+        2, saying: "--couple gossip", "there are fedavg",
+        arguments: ["study", "--output", "\(folder)/study", "--couple", "gossip"])
       try Program.succeed(ranks: 3, merge("neuron-selection(width=2)"))
       let verified = try Program.succeed(["verify", run])
       #expect(verified.output.contains("784-48-10") && verified.output.contains("784-24-10"))

@@ -86,7 +86,8 @@ import Testing
           "study", "--output", study, "--members", "4", "--seeds", "2", "--shards", "dirichlet:0.5",
           "--shard-size", "200", "--dataset", "synthetic", "--architecture", "784-24-10",
           "--epochs", "2", "--batch-size", "50", "--couple", "fedavg", "--method", "naive",
-          "--method", "neuron-selection(head=labels)",
+          "--method", "neuron-selection(head=labels)", "--method",
+          "neuron-selection(head=logistic)",
         ]
       try Program.succeed(ranks: 2, arguments)
       let plan = try #require(try RunFolder(study).readStudyPlan())
@@ -94,6 +95,10 @@ import Testing
       let network = 4 * (785 * 24 + 25 * 10)
       let traffic = Traffic(ranks: 2)
       let head = 4 * (25 * 26 / 2 + 25 * 10)
+      // Eight gradients of five heads, each with four numbers more, and eight of the best; and the next heads.
+      let logistic =
+        traffic.away(4) * 4 * (8 * 5 + 8) * (25 * 10 + 4)
+        + traffic.broadcast(4 * (7 * 5 + 1 + 8) * 25 * 10)
       for (name, rounds, bytes) in [
         ("member", 0, 0), ("ensemble, mean logits", 1, traffic.away(4) * network),
         ("naive", 1, traffic.away(4) * network),
@@ -102,7 +107,11 @@ import Testing
           traffic.away(4) * network + traffic.map(parts: 1, bytes: network)
             + traffic.reduce(parts: 4, bytes: head) + traffic.sum(parts: 4, of: 5 * 36)
         ),
-        ("fedavg", 2, 2 * traffic.reduce(parts: 4, bytes: network)),
+        (
+          "neuron-selection(head=logistic)", 18,
+          traffic.away(4) * network + traffic.map(parts: 1, bytes: network)
+            + traffic.reduce(parts: 4, bytes: head) + logistic
+        ), ("fedavg", 2, 2 * traffic.reduce(parts: 4, bytes: network)),
       ] {
         let summary = try #require(table.summaries.first { $0.name == name }, "\(name)")
         #expect(summary.seeds == 2 && summary.rounds == rounds, "\(name)")

@@ -68,6 +68,7 @@ import Testing
         "fine-tune(every=1)", "fine-tune-both(epochs=3,every=2)",
         "neuron-selection(width=0.5,head=labels)", "neuron-selection(width=2,selection=sketch)",
         "neuron-selection(selection=products),refit-head-labels", "c2m3,fine-tune",
+        "neuron-selection(head=logistic)", "refit-head-labels(fit=logistic)",
         "neuron-selection(width=1.5),c2m3,permavg", "random-network,fine-tune,refit-head",
         "naive,neuron-selection(width=2),refit-head,fine-tune",
       ]
@@ -95,7 +96,8 @@ import Testing
   @Test(
     arguments: [
       "activation-matching", "weight-matching,repair", "rescale", "least-squares", "refit-head",
-      "refit-head-labels(ridge=0.001)", "neuron-selection(selection=products)",
+      "refit-head-labels(ridge=0.001)", "refit-head-labels(fit=logistic,ridge=0.001)",
+      "neuron-selection(selection=products)",
       "neuron-selection(width=2,selection=products,head=labels)",
     ], graphs)
   func `what is a sum comes out as if one worker had all samples`(chain: String, text: String)

@@ -46,6 +46,25 @@ func solvePositiveDefinite(
   return x
 }
 
+/// Cholesky's factor of a matrix that many right-hand sides are solved with.
+struct CholeskyFactor: Sendable {
+  private let lower: [Double]
+  private let side: Int
+
+  /// The factor of A, n × n row by row, of which only the lower triangle is read.
+  ///
+  /// - Throws: ``MergeError`` if A is not positive definite.
+  init(_ a: [Double], _ n: Int) throws(MergeError) {
+    lower = try choleskyFactor(a, n)
+    side = n
+  }
+
+  /// x ← A⁻¹ x, n × columns row by row.
+  func solve(_ x: inout [Double], columns: Int) {
+    substitute(lower, side, into: &x, columns: columns)
+  }
+}
+
 /// L, lower triangular with L Lᵀ = A; what lies above the diagonal is A's.
 func choleskyFactor(_ a: [Double], _ n: Int) throws(MergeError) -> [Double] {
   var l = a

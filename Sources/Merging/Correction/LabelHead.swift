@@ -4,13 +4,16 @@ import Tensors
 
 extension MergeMethod {
   public static let refitHeadLabels = MergeMethod(
-    "refit-head-labels", "fits the merged network's last layer to the labels, in one sum",
+    "refit-head-labels", "fits the merged network's last layer to the labels, by sums",
     needs: .trainingData, isShared: true, othersNeed: { _, _ in .network },
-    settings: [LabelHead.ridge.declaration]
-  ) { LabelHead(ridge: $0[LabelHead.ridge]) }
+    settings: [LabelHead.fit.declaration, LabelHead.ridge.declaration]
+  ) { LabelHead(fit: $0[LabelHead.fit], ridge: $0[LabelHead.ridge]) }
 }
 
-/// Fits the last layer of a network to the labels by ridge regression, in closed form and from sums over samples alone.
+/// Fits the last layer of a network to the labels, from sums over samples alone: by ridge regression, in closed form, or by logistic
+/// regression (``LogisticHead``).
+///
+/// Of the ridge regression:
 ///
 /// With H what the layer reads, and a constant, and Y the one-hot labels, of samples as augmentation shows them:
 ///
@@ -24,9 +27,20 @@ extension MergeMethod {
 /// Sums of moments of all clients make the head that all their data would give (as in FedNCM and Fed3R: Legate and others
 /// 2023, Fanì and others 2024). Members whose data is skewed have skewed heads, and so has their mean.
 public struct LabelHead: MergeStep {
+  public static let fit = Setting("fit", Fit.ridge, "the regression of the labels")
   public static let ridge = Setting<Float?>(
     "ridge", nil, "above 0", "λ, a sample; none to choose it by leaving samples out"
   ) { $0 > 0 }
+
+  /// What is fitted.
+  public enum Fit: String, CaseIterable, Sendable {
+    /// The labels as numbers, by least squares: one sum.
+    case ridge
+    /// Their probabilities: sixteen sums more, each as large as the head.
+    case logistic
+  }
+
+  public let fit: Fit
 
   /// λ for each sample; nil to choose it.
   public let ridge: Float?
@@ -38,26 +52,36 @@ public struct LabelHead: MergeStep {
   /// Samples that are left out in turn, in all, as many of each part; fewer if there are fewer.
   private static let judges = 4000
 
+  private static let name = "refit-head-labels"
+
   /// The method.
-  public init(ridge: Float? = nil) { self.ridge = ridge }
+  public init(fit: Fit = .ridge, ridge: Float? = nil) {
+    self.fit = fit
+    self.ridge = ridge
+  }
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
-    let sums = try resources.sums(for: "refit-head-labels")
-    var network = state.network
-    let graph = network.graph
+    let graph = state.graph
     let node = graph.nodes.count - 1
     guard graph.nodes[node].layer is Dense else {
       throw MergeError(
-        "refit-head-labels: the networks end in \(graph.nodes[node].name), which is no dense layer")
+        "\(Self.name): the networks end in \(graph.nodes[node].name), which is no dense layer")
     }
+    switch fit {
+    case .ridge: try fitRidge(node, of: &state, with: resources)
+    case .logistic:
+      try LogisticHead(ridge: ridge).apply(to: &state, with: resources, for: Self.name)
+    }
+  }
+
+  private func fitRidge(
+    _ node: Int, of state: inout MergeState, with resources: MergeResources
+  ) throws {
+    let sums = try resources.sums(for: Self.name)
+    var network = state.network
+    let graph = network.graph
     let features = LayerInputs(of: network, node)
-    let classes = graph.outputs
-    let equations = try sums.equations(
-      features: features.count, targets: classes, withViews: true,
-      needingLabelsFor: "refit-head-labels"
-    ) { inputs, count, labels in
-      (features.of(inputs, rows: count), oneHot(labels, classes: classes))
-    }
+    let equations = try sums.labelEquations(features, classes: graph.outputs, for: Self.name)
     resources.onStep(1, 2)
     let ridges = ridge.map { [Double($0)] } ?? Self.ridges
     let fits = concurrentMap(ridges.count, threads: resources.threads) {
@@ -65,7 +89,7 @@ public struct LabelHead: MergeStep {
     }.compactMap { $0 }
     guard !fits.isEmpty else {
       throw MergeError(
-        "refit-head-labels: the least squares of \(graph.nodes[node].name) have no solution"
+        "\(Self.name): the least squares of \(graph.nodes[node].name) have no solution"
           + (ridge.map { " at ridge=\($0): try a larger one" } ?? ""),
         isAboutWeights: !equations.sums.allSatisfy(\.isFinite))
     }
@@ -80,6 +104,26 @@ public struct LabelHead: MergeStep {
       node, (fit.layer.weights.map { scale * $0 }, fit.layer.biases.map { scale * $0 }))
     state.replaceNetwork(by: network)
     resources.onStep(2, 2)
+  }
+}
+
+extension SampleSums {
+  /// Normal equations of the labels, one-hot, over samples as augmentation shows them.
+  ///
+  /// - Parameters:
+  ///   - features: what is read.
+  ///   - classes: how many classes there are.
+  ///   - method: what needs labels, for the error.
+  /// - Returns: the sums.
+  /// - Throws: on every worker, if a message does, or there are no labels.
+  func labelEquations(
+    _ features: LayerInputs, classes: Int, for method: String
+  ) throws -> NormalEquations {
+    try equations(
+      features: features.count, targets: classes, withViews: true, needingLabelsFor: method
+    ) { inputs, count, labels in
+      (features.of(inputs, rows: count), oneHot(labels, classes: classes))
+    }
   }
 }
 

@@ -133,12 +133,23 @@ struct NormalEquations {
     )
   }
 
+  /// Cholesky's factor of HᵀH + λ N D.
+  ///
+  /// - Parameter ridge: λ, per sample.
+  /// - Returns: the factor.
+  /// - Throws: ``MergeError`` if λ is too small for the sums' precision.
+  func factor(ridge: Double) throws(MergeError) -> CholeskyFactor {
+    try CholeskyFactor(shrunk(ridge), features + 1)
+  }
+
+  /// N.
+  var sampleCount: Double { sums[(features + 1) * (features + 1) - 1] }
+
   /// HᵀH + λ N D.
   private func shrunk(_ ridge: Double) -> [Double] {
     let side = features + 1
     var matrix = Array(sums[..<(side * side)])
-    let count = matrix[side * side - 1]
-    for feature in 0..<features { matrix[feature * side + feature] += ridge * count }
+    for feature in 0..<features { matrix[feature * side + feature] += ridge * sampleCount }
     return matrix
   }
 }

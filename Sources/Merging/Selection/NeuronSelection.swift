@@ -33,7 +33,7 @@ extension MergeMethod {
 /// - rows of a layer that reads the samples are copied, and so are gains and shifts of a normalisation;
 /// - those of a further hidden layer are fitted, as in ThiNet and PLeaS (Luo and others 2017; Nasery and others 2025): from the
 ///   merged network's activations below to what each unit received in its own network;
-/// - the head is fitted to the mean of the members' logits, or to the labels (``LabelHead``).
+/// - the head is fitted to the mean of the members' logits, or to the labels (``LabelHead``), by ridge or by logistic regression.
 ///
 /// With k = M in a network of one hidden layer nothing is left out, and it is the ensemble by logits, in one network.
 ///
@@ -53,12 +53,24 @@ public struct NeuronSelection: MergeStep, Sendable {
     "what units are chosen from: activations on the first part of the data, a sketch of all, or all products"
   )
   public static let head = Setting(
-    "head", Head.logits, "what the head is fitted to: the members' mean logits, or the labels")
+    "head", Head.logits,
+    "what the head is fitted to: the members' mean logits, or the labels by ridge or logistic regression"
+  )
 
   /// What the last layer is fitted to.
   public enum Head: String, CaseIterable, Sendable {
     case logits
     case labels
+    case logistic
+
+    /// What fits it to the labels, once all else is done; nil if it is fitted to the logits.
+    fileprivate var fit: LabelHead? {
+      switch self {
+      case .logits: nil
+      case .labels: LabelHead()
+      case .logistic: LabelHead(fit: .logistic)
+      }
+    }
   }
 
   public let width: Float
@@ -91,13 +103,14 @@ public struct NeuronSelection: MergeStep, Sendable {
     // Without hidden units the mean's logits are the mean logits already.
     guard !graph.symmetry.groups.isEmpty else {
       try NaiveAverage().apply(to: &state, with: resources)
-      if head == .labels { try LabelHead().apply(to: &state, with: resources) }
+      try head.fit?.apply(to: &state, with: resources)
       return
     }
     var network = try widened(state.network(for: "neuron-selection"))
     if sums.isSharded, Self.isAlone(graph, selection, head) {
       state.replaceNetwork(by: try selectAlone(for: network, of: members, sums, resources))
-      return try LabelHead().apply(to: &state, with: resources)
+      try head.fit?.apply(to: &state, with: resources)
+      return
     }
     let stages = graph.symmetry.groups.count + graph.nodes.count
     var kept: [Int: [Kept]] = [:]
@@ -122,13 +135,13 @@ public struct NeuronSelection: MergeStep, Sendable {
       }
     }
     state.replaceNetwork(by: network)
-    if head == .labels { try LabelHead().apply(to: &state, with: resources) }
+    try head.fit?.apply(to: &state, with: resources)
     resources.onStep(stages, stages)
   }
 
   /// Whether one worker can choose and copy all that is needed of the members: the head alone is left, and fitted to labels.
   static func isAlone(_ graph: Graph, _ selection: UnitSelection, _ head: Head) -> Bool {
-    selection == .part && head == .labels && graph.symmetry.groups.count == 1
+    selection == .part && head != .logits && graph.symmetry.groups.count == 1
       && graph.linearNodes.count == 2
   }
 

@@ -61,7 +61,9 @@ extension Team {
     _ count: Int, of length: Int, phase: String, _ body: @Sendable (Int) throws -> [Element],
     _ combine: ([ArraySlice<Element>]) -> [Combined]
   ) throws -> [Combined] {
-    combine(try map(count, phase: phase, body).map { $0[...] })
+    let parts = try map(count, phase: phase, body)
+    let combined = rank == 0 ? combine(parts.map { $0[...] }) : []
+    return size == 1 ? combined : try map(1, phase: phase) { _ in combined }[0]
   }
 
   /// The worker who does a part, and who trains and holds the member of that number.

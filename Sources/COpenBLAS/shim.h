@@ -47,3 +47,10 @@ static inline int copenblas_cpu_has_avx2(void) {
   return 0;
 #endif
 }
+
+/// How many floats a register of the processor that is compiled for holds.
+#if defined(__AVX512F__)
+#define COPENBLAS_REGISTER_FLOATS 16
+#else
+#define COPENBLAS_REGISTER_FLOATS 8
+#endif

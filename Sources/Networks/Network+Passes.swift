@@ -53,6 +53,7 @@ extension Graph {
   ) {
     precondition(workspace.graph == self && rows <= workspace.capacity)
     precondition(inputs.count >= rows * self.inputs)
+    let inputs = readsChannels ? pixels(of: inputs, rows: rows, workspace: &workspace) : inputs
     let ranges = plan.steps.map { step in
       (
         inputs: step.inputs.map { workspace.range(ofValue: $0, rows: rows) },
@@ -93,11 +94,24 @@ extension Graph {
     }
   }
 
+  /// Inputs pixel by pixel, kept for the backward pass.
+  private func pixels(of inputs: [Float], rows: Int, workspace: inout Workspace) -> [Float] {
+    let (channels, pixels) = (inputShape[0], inputShape[1] * inputShape[2])
+    inputs.withUnsafeBufferPointer { inputs in
+      workspace.pixels.withUnsafeMutableBufferPointer { out in
+        guard let inputs = inputs.baseAddress, let out = out.baseAddress else { return }
+        transposeImages(inputs, rows: rows, from: channels, by: pixels) { out[$0] = $1 }
+      }
+    }
+    return workspace.pixels
+  }
+
   fileprivate func backward(
     _ inputs: [Float], rows: Int, parameters: [Float], workspace: inout Workspace,
     gradient: inout [Float]
   ) {
     precondition(workspace.graph == self && rows <= workspace.capacity)
+    let inputs = readsChannels ? workspace.pixels : inputs
     let ranges = plan.steps.map { step in
       (
         inputs: step.inputs.map { workspace.range(ofValue: $0, rows: rows) },

@@ -20,6 +20,9 @@ public struct Workspace: Sendable {
   var gradients: [Float]
   var saved: [Float]
 
+  /// The inputs of the last forward pass pixel by pixel, where they are images of several channels.
+  var pixels: [Float]
+
   /// Where each step's part of ``saved`` lies.
   let savedRanges: [Range<Int>]
 
@@ -45,6 +48,7 @@ public struct Workspace: Sendable {
       repeating: 0, count: capacity * (isTraining ? graph.plan.kept : graph.plan.reused).size)
     gradients = Array(repeating: 0, count: isTraining ? capacity * graph.plan.gradients.size : 0)
     saved = Array(repeating: 0, count: end)
+    pixels = Array(repeating: 0, count: graph.readsChannels ? capacity * graph.inputs : 0)
   }
 
   /// Where a value lies among the values, for some samples; nil for the graph's input.

@@ -18,11 +18,14 @@ extension Network {
     let names = names ?? graph.tensorNames
     precondition(names.count == graph.tensorNames.count, "\(names) for the tensors of \(graph)")
     let values =
-      graph.tensors.map { ($0.shape, parameters[$0.range]) }
-      + graph.buffers.map { ($0.shape, buffers[$0.range]) }
+      graph.tensors.map { ($0, parameters[$0.range]) }
+      + graph.buffers.map { ($0, buffers[$0.range]) }
     return Safetensors(
-      tensors: zip(names, values).map {
-        Safetensors.Tensor(name: $0, shape: $1.0, floats: $1.1)
+      tensors: zip(names, values).map { name, value in
+        let (layout, floats) = value
+        return layout.role == .count
+          ? Safetensors.Tensor(name: name, shape: layout.shape, integers: floats.map { Int($0) })
+          : Safetensors.Tensor(name: name, shape: layout.shape, floats: floats)
       }, metadata: all)
   }
 
@@ -72,6 +75,16 @@ public struct LoadedNetwork: Sendable {
       guard tensor.shape == layout.shape else {
         throw CheckpointError(
           path, "tensor \"\(name)\" has shape \(tensor.shape), \(graph) needs \(layout.shape)")
+      }
+      if layout.role == .count {
+        guard let counts = tensor.integers, counts.allSatisfy({ (0...1 << 24).contains($0) }) else {
+          throw CheckpointError(
+            path,
+            "tensor \"\(name)\" is of type \(tensor.type.rawValue) or out of range, expected I64 from 0 to \(1 << 24)"
+          )
+        }
+        blocks[1] += counts.map { Float($0) }
+        continue
       }
       guard let floats = tensor.floats else {
         throw CheckpointError(

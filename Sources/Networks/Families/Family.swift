@@ -30,7 +30,7 @@ public struct Family: Sendable {
   }
 
   /// Every family; the one that recognises any names comes last.
-  public static let all = [residual, perceptron]
+  public static let all = [lenet5, cnn, vgg, resnet, residual, perceptron]
 
   /// The graph of a text; nil if the text is another family's.
   ///

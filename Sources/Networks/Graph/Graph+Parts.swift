@@ -8,7 +8,7 @@ extension Graph {
 
   /// The graph whose output is a node's value: the node, and all that it depends on.
   ///
-  /// A value that is no vector is a precondition failure.
+  /// An image is put out pixel by pixel, its channels side by side.
   public func part(upTo node: Int) -> Part {
     var isNeeded = [Bool](repeating: false, count: nodes.count)
     isNeeded[node] = true
@@ -37,7 +37,7 @@ extension Graph {
     let isChosen = Set(chosen)
     do {
       return Part(
-        graph: try Graph(input: input, kept),
+        graph: try Graph(input: input, kept, isPart: true),
         parameters: tensors.filter { isChosen.contains($0.node) }.map(\.range),
         buffers: buffers.filter { isChosen.contains($0.node) }.map(\.range))
     } catch {

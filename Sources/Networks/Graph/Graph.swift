@@ -55,8 +55,15 @@ public struct Graph: Sendable {
   public init(
     input: Shape, _ nodes: [Node], familyText: String? = nil, limit: Int = 1 << 30
   ) throws(GraphError) {
+    try self.init(input: input, nodes, familyText: familyText, limit: limit, isPart: false)
+  }
+
+  /// A graph; one that is part of another may put out images.
+  init(
+    input: Shape, _ nodes: [Node], familyText: String? = nil, limit: Int = 1 << 30, isPart: Bool
+  ) throws(GraphError) {
     let nodes = try Self.sorted(nodes)
-    let shapes = try Shapes(input: input, nodes)
+    let shapes = try Shapes(input: input, nodes, isPart: isPart)
     inputShape = input
     self.nodes = nodes
     self.shapes = shapes
@@ -80,6 +87,9 @@ public struct Graph: Sendable {
 
   /// How many numbers a sample of the input has.
   public var inputs: Int { inputShape.reduce(1, *) }
+
+  /// Whether samples are images of several channels, which are put pixel by pixel before they are read.
+  var readsChannels: Bool { inputShape.count == 3 && inputShape[0] > 1 }
 
   /// How many numbers a sample of the output has: the classes.
   public var outputs: Int { shapes.values[nodes.count].reduce(1, *) }

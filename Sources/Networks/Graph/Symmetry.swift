@@ -6,7 +6,7 @@ public struct Symmetry: Equatable, Sendable {
   /// In the order in which their first tensors lie in the block.
   public let groups: [Group]
 
-  /// The group that numbers the last axis of each node's value; nil where several or none do.
+  /// The group that numbers the units, or channels, of each node's value; nil where several or none do.
   public let groupOfNode: [Int?]
 
   /// The groups of each parameter tensor's axes, by where the tensor starts.
@@ -72,8 +72,8 @@ public struct Symmetry: Equatable, Sendable {
     }
     self.groupsOfAxes = groupsOfAxes
     groupOfNode = nodes.indices.map { node in
-      guard let last = values[node + 1].last else { return nil }
-      let runs = units.runs(last)
+      guard let first = values[node + 1].first else { return nil }
+      let runs = units.runs(first)
       return runs.count == 1 && !runs[0].isFixed ? numbers[runs[0].variable] : nil
     }
   }

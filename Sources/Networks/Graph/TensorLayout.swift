@@ -64,7 +64,7 @@ struct Shapes: Sendable {
   /// The nodes that read each value.
   let readers: [[Int]]
 
-  init(input: Shape, _ nodes: [Node]) throws(GraphError) {
+  init(input: Shape, _ nodes: [Node], isPart: Bool) throws(GraphError) {
     guard !input.isEmpty, input.allSatisfy({ (1...1 << 24).contains($0) }),
       input.reduce(1.0, { $0 * Double($1) }) <= Double(1 << 30)
     else {
@@ -90,7 +90,7 @@ struct Shapes: Sendable {
       throw GraphError(
         node.name, "nobody reads its value, and the output is \"\(nodes[nodes.count - 1].name)\"")
     }
-    guard values[nodes.count].count == 1 else {
+    guard isPart || values[nodes.count].count == 1 else {
       throw GraphError(
         nodes[nodes.count - 1].name,
         "is the output, which is to be a vector of logits, and has the shape \(values[nodes.count])"

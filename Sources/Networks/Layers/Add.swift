@@ -27,8 +27,14 @@ public struct Add: Layer {
     return axes.inputs[0]
   }
 
+  public var canRectify: Bool { true }
+
   public func forward(_ pass: ForwardPass) {
-    add(pass.inputs[0], pass.inputs[1], into: pass.output)
+    if pass.isRectified {
+      addAndRectify(pass.inputs[0], pass.inputs[1], into: pass.output)
+    } else {
+      add(pass.inputs[0], pass.inputs[1], into: pass.output)
+    }
   }
 
   public func backward(_ pass: BackwardPass) {

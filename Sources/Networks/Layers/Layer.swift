@@ -1,6 +1,9 @@
 import Tensors
 
-/// The shape of one sample of a value: `[784]` for a vector, channels first for more axes.
+/// The shape of one sample of a value: `[784]` for a vector, `[16, 28, 28]` for an image of 16 channels.
+///
+/// In memory an image's channels lie side by side, pixel by pixel; what a network is given, and ``Flatten`` puts out, lies channel by
+/// channel, as PyTorch has it.
 public typealias Shape = [Int]
 
 /// One operation of a network: a node of its graph.
@@ -109,6 +112,8 @@ public struct TensorDeclaration: Sendable {
     case bias
     /// Statistics and the like.
     case other
+    /// A whole number, which files keep as one.
+    case count
   }
 
   /// How a new network's values are drawn.

@@ -62,6 +62,17 @@ public func add(
   for i in 0..<y.count { y[i] = a[i] + b[i] }
 }
 
+/// y[i] ← max(a[i] + b[i], 0).
+public func addAndRectify(
+  _ a: UnsafeBufferPointer<Float>, _ b: UnsafeBufferPointer<Float>,
+  into y: UnsafeMutableBufferPointer<Float>
+) {
+  for i in 0..<y.count {
+    let sum = a[i] + b[i]
+    y[i] = sum > 0 ? sum : 0
+  }
+}
+
 /// g[i] ← g[i] where h[i] > 0, 0 elsewhere: the backward pass of a ReLU.
 public func maskInactive(
   _ g: UnsafeMutableBufferPointer<Float>, where h: UnsafeBufferPointer<Float>

@@ -10,6 +10,14 @@ public enum Parallelism: Sendable, Equatable {
   case whole
   /// Fixed tiles, computed by up to `threads` threads.
   case tiled(threads: Int)
+
+  /// How many threads may compute.
+  public var threads: Int {
+    switch self {
+    case .whole: 1
+    case .tiled(let threads): threads
+    }
+  }
 }
 
 /// C ← scale · A · B + keep · C.

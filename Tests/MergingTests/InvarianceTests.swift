@@ -12,6 +12,38 @@ import Testing
       "12-10-11-9-8-13-5", "784-64-32-10",
     ]
 
+  static let images = [
+    "lenet5", "cnn:2x8x12-4", "vgg11bn:1x16x16-4", "resnet8", "resnet20:3x8x8-4",
+  ]
+
+  @Test(arguments: images)
+  func `a convolutional network and its permuted copy merge to itself`(text: String) throws {
+    let graph = try Graph(parsing: text)
+    let network = randomNetwork(graph, seed: 4)
+    let check = InvarianceCheck(graph, draws: 2, seed: 3)
+    #expect(check.differenceWhenPermuted(network, by: check.draws).isNegligible)
+    for chain in ["weight-matching", "mergemany", "c2m3"] {
+      let merged = try run(chain, [network, network.permuted(by: check.draws[0])]).network
+      let difference = check.difference(of: merged, from: network)
+      #expect(difference.isNegligible, "\(chain): \(difference)")
+    }
+  }
+
+  @Test func `methods that compare units of dense layers say so of convolutions`() throws {
+    let graph = try Graph(parsing: "cnn:1x8x8-4")
+    let members = [randomNetwork(graph, seed: 1), randomNetwork(graph, seed: 2)]
+    let samples = SamplesInMemory(
+      normals(40 * 64, seed: 3), labels: (0..<40).map { $0 % 4 }, features: 64)
+    let resources = MergeResources(samples: samples)
+    let error = #expect(throws: MergeError.self) {
+      try run("activation-matching", members, resources: resources)
+    }
+    #expect(error?.description.contains("have convolutions") == true)
+    let fitted = try run(
+      "weight-matching,refit-head-labels(fit=logistic)", members, resources: resources)
+    #expect(fitted.network.isFinite)
+  }
+
   @Test(arguments: graphs)
   func `random permutations leave the logits as they are`(text: String) throws {
     let graph = try #require(Graph(text))

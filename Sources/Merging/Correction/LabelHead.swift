@@ -6,6 +6,7 @@ extension MergeMethod {
   public static let refitHeadLabels = MergeMethod(
     "refit-head-labels", "fits the merged network's last layer to the labels, by sums",
     needs: .trainingData, isShared: true, othersNeed: { _, _ in .network },
+    takesImages: true,
     settings: [LabelHead.fit.declaration, LabelHead.ridge.declaration]
   ) { LabelHead(fit: $0[LabelHead.fit], ridge: $0[LabelHead.ridge]) }
 }

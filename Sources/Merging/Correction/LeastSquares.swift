@@ -3,7 +3,7 @@ import Networks
 extension MergeMethod {
   public static let refitHead = MergeMethod(
     "refit-head", "fits the merged network's last layer to the members' mean logits",
-    needs: .trainingData, isShared: true
+    needs: .trainingData, isShared: true, takesImages: true
   ) { _ in LeastSquares(.lastLayer) }
 
   public static let leastSquares = MergeMethod(

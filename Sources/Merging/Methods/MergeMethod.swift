@@ -28,6 +28,11 @@ public struct MergeMethod: Sendable {
     case nothing
   }
 
+  /// Whether it can do with members that read and write images, though it looks at what they make of samples.
+  ///
+  /// A method that needs no samples always can.
+  public let takesImages: Bool
+
   /// Whether it works on one member and is no merge: what merges are held against.
   public let isControl: Bool
 
@@ -58,13 +63,14 @@ public struct MergeMethod: Sendable {
   ///   - needs: what it cannot do without.
   ///   - isShared: whether all workers take the step together.
   ///   - othersNeed: what workers other than the first need to take part.
+  ///   - takesImages: whether it can do with convolutional members though it needs samples.
   ///   - isControl: whether it is no merge, but what merges are held against.
   ///   - settings: what may be set, ``Setting/declaration`` of each.
   ///   - make: gives the step for some settings.
   public init(
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
     othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
-    isControl: Bool = false, settings: [SettingDeclaration] = [],
+    takesImages: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
     self.name = name
@@ -72,6 +78,7 @@ public struct MergeMethod: Sendable {
     self.needs = needs
     self.isShared = isShared
     self.othersNeed = othersNeed
+    self.takesImages = takesImages
     self.isControl = isControl
     self.settings = settings
     self.make = make

@@ -88,6 +88,9 @@ public struct Graph: Sendable {
   /// How many numbers a sample of the input has.
   public var inputs: Int { inputShape.reduce(1, *) }
 
+  /// Whether a layer reads or puts out an image, as convolutions do.
+  public var hasImages: Bool { shapes.values.contains { $0.count > 1 } }
+
   /// Whether samples are images of several channels, which are put pixel by pixel before they are read.
   var readsChannels: Bool { inputShape.count == 3 && inputShape[0] > 1 }
 

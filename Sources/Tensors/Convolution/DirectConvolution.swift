@@ -245,9 +245,7 @@ private struct Sweep: Sendable {
           let first = block * registerFloats
           let place = group * blocks + block
           let shift: Vector =
-            shifts.map { shifts in
-              shifts.withUnsafeBufferPointer { load($0.baseAddress! + place * registerFloats) }
-            } ?? Vector(repeating: 0)
+            shifts.map { load($0, place * registerFloats) } ?? Vector(repeating: 0)
           let strip = Strip<Vector>(
             weights: weights + place * blockSize, shift: shift, kernelHeight: kernelHeight,
             runs: groups == 1 && dilation == 1 ? 1 : kernelWidth,
@@ -572,4 +570,13 @@ where First.Vector == Rest.Vector {
 @inline(__always)
 private func load<Vector: SIMD>(_ p: UnsafePointer<Float>) -> Vector where Vector.Scalar == Float {
   UnsafeRawPointer(p).loadUnaligned(as: Vector.self)
+}
+
+/// The numbers of an array from a place on.
+@inline(__always)
+private func load<Vector: SIMD>(_ values: [Float], _ place: Int) -> Vector
+where Vector.Scalar == Float {
+  values.span.withUnsafeBytes {
+    $0.loadUnaligned(fromByteOffset: place * MemoryLayout<Float>.stride, as: Vector.self)
+  }
 }

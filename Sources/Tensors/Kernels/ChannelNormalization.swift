@@ -86,7 +86,10 @@ public enum Channels {
   /// A register's width of channels' numbers, zero behind the last.
   @inline(__always)
   private static func load(_ values: [Float], _ channel: Int) -> Vector {
-    values.withUnsafeBufferPointer { load($0.baseAddress!, channel, of: values.count) }
+    values.withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return Vector(repeating: 0) }
+      return load(start, channel, of: values.count)
+    }
   }
 
   @inline(__always)

@@ -59,8 +59,11 @@ struct StudyCommand: ParsableCommand {
       "naive", "mergemany", "mergemany,repair,refit-head-labels", "mergemany,unit-weights",
       "neuron-selection", "neuron-selection(head=labels)",
       "neuron-selection(width=\(min(2, members)),head=labels)",
-      tuned("neuron-selection(head=labels)", epochs / 4), "best-member",
-      "best-member,refit-head-labels", "random-network,refit-head-labels",
+      "neuron-selection(head=logistic)",
+      "neuron-selection(width=\(min(2, members)),head=logistic)",
+      tuned("neuron-selection(head=logistic)", epochs / 4), "best-member",
+      "best-member,refit-head-labels(fit=logistic)",
+      "random-network,refit-head-labels(fit=logistic)",
       tuned("random-network", epochs / max(members, 1)), tuned("random-network", epochs),
     ].compactMap(StudyChain.init)
   }

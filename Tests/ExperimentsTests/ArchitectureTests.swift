@@ -124,8 +124,8 @@ import Testing
   @Test(arguments: [
     ("nowhere.json", "nowhere.json: could not be read"),
     ("residual:784-16x2", "expected residual:INPUTS-WIDTHxBLOCKS-OUTPUTS"),
-    ("resnet:784-10", "there are residual:784-512x4-10"),
-    ("784-10-", "there are residual:784-512x4-10"),
+    ("resnet:784-10", "is no architecture; there are lenet5 ("),
+    ("784-10-", "residual:784-512x4-10 ("),
     (#"{"input":[784],"nodes":[{"name":"a","layer":"mean","inputs":["input"]}]}"#, #"node "a""#),
     ("residual:100-16x2-10", "784"), ("residual:784-16x2-9", "10 classes"),
   ])

@@ -139,7 +139,7 @@ import Testing
       "needs a Python with torch and safetensors; PERMAVG_PYTHON names its interpreter"),
     .timeLimit(.minutes(5)),
     arguments: [
-      "lenet5", "cnn:3x12x16-5", "vgg11:1x16x16-10", "vgg11bn:3x16x16-10", "resnet8:3x16x12-7",
+      "lenet5", "cnn:3x12x16-5", "vgg11bn:3x16x16-10", "resnet8:3x16x12-7",
       "resnet20", "resnet8x2",
     ])
   func `families learn as in PyTorch`(text: String) throws {

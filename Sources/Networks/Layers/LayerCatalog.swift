@@ -31,6 +31,11 @@ public struct LayerCatalog: Sendable {
     Kind("dense", syntax: "dense(outputs)") { $0.flatMap { Int($0) }.map { Dense($0) } },
     Kind("relu") { $0 == nil ? ReLU() : nil },
     Kind("add") { $0 == nil ? Add() : nil },
+    Kind("layernorm") { argument in
+      guard let argument else { return LayerNorm() }
+      guard let epsilon = Float(argument), epsilon > 0, epsilon.isFinite else { return nil }
+      return LayerNorm(epsilon: epsilon)
+    },
     Kind("conv2d", syntax: Conv2d.syntax) { Conv2d($0) },
     Kind("batchnorm") { argument in
       guard let argument else { return BatchNorm() }
@@ -41,11 +46,6 @@ public struct LayerCatalog: Sendable {
     Kind("avgpool", syntax: "avgpool(window,stride=2,padding=0)") { Pooling(.mean, $0) },
     Kind("globalmean") { $0 == nil ? GlobalMean() : nil },
     Kind("flatten") { $0 == nil ? Flatten() : nil },
-    Kind("layernorm") { argument in
-      guard let argument else { return LayerNorm() }
-      guard let epsilon = Float(argument), epsilon > 0, epsilon.isFinite else { return nil }
-      return LayerNorm(epsilon: epsilon)
-    },
   ])
 
   /// The layer of a text; nil if there is none.

@@ -51,7 +51,15 @@ extension Graph {
 }
 
 extension Recipe {
-  /// The ways to merge a run's members unless others are asked for: the thesis' two, and the best there is.
+  /// The ways to merge a run's members unless others are asked for: the thesis' two, and the best there is that the network allows.
+  public func chains(for graph: Graph) -> [MethodChain] {
+    let chains = chains
+    let possible = chains.filter { $0.problem(for: graph) == nil }
+    return possible.count == chains.count
+      ? chains : possible + [MethodChain(.mergeMany, .refitHead)]
+  }
+
+  /// Those of perceptrons.
   public var chains: [MethodChain] {
     let permavg = MethodChain(.permavg)
     return [

@@ -44,7 +44,8 @@ struct MergeCommand: ParsableCommand {
     let session = try Session.open(
       paths[0], in: world, command: "merge", data: machine.place, threads: machine.threads)
     let chains = try world.together {
-      try merging.chains(Recipe(rawValue: session.recipe) ?? .default)
+      try merging.chains(
+        Recipe(rawValue: session.recipe) ?? .default, for: session.experiment.architecture)
     }
     try session.merge(by: chains)
     try session.close()

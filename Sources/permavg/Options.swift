@@ -291,9 +291,16 @@ struct MergingOptions: ParsableArguments {
 
   @OptionGroup var settings: SettingOptions
 
-  /// The ways to merge that were asked for, or a recipe's.
-  func chains(_ recipe: Recipe) throws -> [MethodChain] {
-    let chains = method.isEmpty ? recipe.chains : method
+  /// The ways to merge members of a graph that were asked for, or a recipe's.
+  ///
+  /// - Throws: `UsageError` if a method cannot take such networks, or a setting is of no use.
+  func chains(_ recipe: Recipe, for graph: Graph) throws -> [MethodChain] {
+    let chains = method.isEmpty ? recipe.chains(for: graph) : method
+    for chain in chains {
+      if let problem = chain.problem(for: graph) {
+        throw UsageError("--method \(chain): \(problem)")
+      }
+    }
     try settings.requireUse(in: chains)
     return try chains.map(settings.apply)
   }

@@ -24,7 +24,9 @@ struct RunCommand: ParsableCommand {
     try onRanks { [experiment] world in
       var experiment = experiment
       try world.together { try machine.apply(to: &experiment) }
-      let chains = try world.together { try merging.chains(members.recipe) }
+      let chains = try world.together {
+        try merging.chains(members.recipe, for: experiment.architecture)
+      }
       let session = try Session.create(
         experiment, at: output, in: world, command: "run", data: machine.place,
         threads: machine.threads, measuringNormalization: members.normalization == .data)

@@ -102,10 +102,11 @@ struct StudyCommand: ParsableCommand {
         : isSharded
           ? Self.chains(for: experiment, members: members.sizes.max() ?? 1)
           : Self.defaultChains.compactMap(StudyChain.init)
+      let possible = chains.filter { $0.chain.problem(for: experiment.architecture) == nil }
       let plan = StudyPlan(
         experiment, sizes: members.sizes, seedCount: seeds,
         chains: try world.together {
-          try chains.map { try $0.settingDefaults(settings.apply) }
+          try (method.isEmpty ? possible : chains).map { try $0.settingDefaults(settings.apply) }
         }, exchanges: couplings)
       let study = try Study(
         plan, at: output, in: world, data: machine.place, threads: machine.threads)

@@ -125,7 +125,7 @@ import Testing
     ("nowhere.json", "nowhere.json: could not be read"),
     ("residual:784-16x2", "expected residual:INPUTS-WIDTHxBLOCKS-OUTPUTS"),
     ("resnet:784-10", "is no architecture; there are lenet5 ("),
-    ("784-10-", "residual:784-512x4-10 ("),
+    ("784-10-", "is no architecture; there are lenet5 ("),
     (#"{"input":[784],"nodes":[{"name":"a","layer":"mean","inputs":["input"]}]}"#, #"node "a""#),
     ("residual:100-16x2-10", "784"), ("residual:784-16x2-9", "10 classes"),
   ])
@@ -135,6 +135,40 @@ import Testing
         2, saying: "--architecture", words,
         arguments: ["train", "--output", "\(folder)/run", "--architecture", architecture]
           + settings, launches: [nil, 2])
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func
+    `convolutional members run on ranks, and what cannot merge them is refused before they train`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      let common = [
+        "--dataset", "synthetic", "--members", "2", "--epochs", "1", "--shards", "iid",
+        "--shard-size", "100", "--batch-size", "50", "--students", "0",
+      ]
+      var files: [[String: Data]] = []
+      for (ranks, architecture) in [(1, "lenet5"), (2, "lenet5"), (1, "resnet8"), (3, "resnet8")] {
+        let run = "\(folder)/\(architecture)-\(ranks)"
+        // The recipe's own methods, without those that cannot take them.
+        try Program.succeed(
+          ranks: ranks, ["run", "--output", run, "--architecture", architecture] + common)
+        files.append(try contents(of: "\(run)/members"))
+        files.append(try contents(of: "\(run)/merged"))
+        // Two members; two merged networks, and how the second's members were lined up.
+        #expect(files.suffix(2).map(\.count) == [2, 3])
+      }
+      for place in [0, 1, 4, 5] { #expect(files[place] == files[place + 2]) }
+      for (command, option) in [("run", "permavg"), ("study", "mergemany,repair")] {
+        try Program.expectRefusal(
+          2, saying: "--method \(option)", "the networks have convolutions", "refit-head",
+          arguments: [
+            command, "--output", "\(folder)/\(command)", "--architecture", "lenet5", "--method",
+            option,
+          ] + common, launches: [nil])
+        #expect(!FileManager.default.fileExists(atPath: "\(folder)/\(command)/members"))
+      }
     }
   }
 }

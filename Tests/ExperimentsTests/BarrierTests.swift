@@ -95,7 +95,7 @@ import Testing
     #expect(barrier.simplex.excess.training.loss < 0)
   }
 
-  @Test(.timeLimit(.minutes(4)))
+  @Test(.timeLimit(.minutes(2)))
   func `a run's barriers are of every alignment, and the members meet where they are merged`()
     throws
   {

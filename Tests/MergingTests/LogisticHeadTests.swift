@@ -55,12 +55,13 @@ import Testing
   @Test(arguments: [nil, 3]) func `the gradient is the loss's`(judged: Int?) throws {
     let reference = try Reference()
     let shape = HeadShape(features: 9, classes: 4)
-    let inputs = LayerInputs(of: reference.network, reference.network.graph.nodes.count - 1)
+    let rows = HeadRows(
+      LayerInputs(of: reference.network, reference.network.graph.nodes.count - 1))
     let part = SampleSums.Part(
       samples: reference.samples, chunks: [0..<256, 256..<600], labels: reference.samples.labels)
     let heads = normals(2 * shape.count, seed: 4)
     func evaluation(_ heads: [Float], _ place: Int) -> HeadEvaluation {
-      let numbers = shape.evaluate(heads, on: part, inputs, leavingOut: judged)
+      let numbers = shape.evaluate(heads, on: part, number: 0, rows, leavingOut: judged)
       let each = shape.evaluationCount
       return HeadEvaluation(numbers[place * each..<(place + 1) * each])
     }

@@ -67,6 +67,11 @@ public struct StudyPlan: Codable, Equatable, Sendable {
         "--members \(sizes.map(String.init).joined(separator: ",")): where members have their own images, or"
           + " are coupled, each size is a study of its own; give one")
     }
+    for chain in chains {
+      if let problem = chain.chain.problem(for: experiment.architecture) {
+        throw UsageError("--method \(chain): \(problem)")
+      }
+    }
     try experiment.validate()
   }
 

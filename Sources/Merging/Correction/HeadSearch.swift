@@ -1,4 +1,5 @@
 import Networks
+import Synchronization
 import Tensors
 
 /// The search for the head of one λ.
@@ -65,6 +66,45 @@ struct HeadEvaluation {
   }
 }
 
+/// What heads read of the samples: it stays the same while heads are fitted, and is kept as far as there is room.
+final class HeadRows: Sendable {
+  private let inputs: LayerInputs
+  private let kept: Mutex<(rows: [Int: [[Float]]], count: Int)> = Mutex(([:], 0))
+
+  /// Floats that are kept at most, 256 MB.
+  private static let limit = 1 << 26
+
+  init(_ inputs: LayerInputs) { self.inputs = inputs }
+
+  /// Calls for each chunk of a part, in each view: rows × features, and which samples they are.
+  func forEachChunk(
+    of part: SampleSums.Part, number: Int, _ body: ([Float], Range<Int>) -> Void
+  ) {
+    let views = part.samples.views
+    if let rows = kept.withLock({ $0.rows[number] }) {
+      for (place, own) in rows.enumerated() { body(own, part.chunks[place / views.count]) }
+      return
+    }
+    let size = part.chunks.reduce(0) { $0 + $1.count } * views.count * inputs.count
+    let isKept = kept.withLock { kept in
+      guard kept.count + size <= Self.limit else { return false }
+      kept.count += size
+      return true
+    }
+    var rows: [[Float]] = []
+    var buffer = [Float](repeating: 0, count: SampleShards.chunkSize * part.samples.features)
+    for chunk in part.chunks {
+      for view in views {
+        view.write(chunk, into: &buffer)
+        let own = inputs.of(buffer, rows: chunk.count)
+        if isKept { rows.append(own) }
+        body(own, chunk)
+      }
+    }
+    if isKept { kept.withLock { [rows] in $0.rows[number] = rows } }
+  }
+}
+
 /// Heads as they travel: (features + 1) × classes each, the biases last.
 struct HeadShape: Sendable {
   let features: Int
@@ -80,24 +120,21 @@ struct HeadShape: Sendable {
   /// - Parameters:
   ///   - heads: one behind the other.
   ///   - part: samples with labels.
-  ///   - inputs: what the heads read.
+  ///   - number: which part.
+  ///   - rows: what the heads read.
   ///   - judged: one sample of so many is left out of loss and gradient; nil for none.
   /// - Returns: ``evaluationCount`` numbers a head.
   func evaluate(
-    _ heads: [Float], on part: SampleSums.Part, _ inputs: LayerInputs, leavingOut judged: Int?
+    _ heads: [Float], on part: SampleSums.Part, number: Int, _ rows: HeadRows,
+    leavingOut judged: Int?
   ) -> [Float] {
     let headCount = heads.count / count
     var sums = [Double](repeating: 0, count: headCount * evaluationCount)
-    var buffer = [Float](repeating: 0, count: SampleShards.chunkSize * part.samples.features)
-    for chunk in part.chunks {
-      for view in part.samples.views {
-        view.write(chunk, into: &buffer)
-        let h = inputs.of(buffer, rows: chunk.count)
-        for place in 0..<headCount {
-          let head = Array(heads[place * count..<(place + 1) * count])
-          add(
-            head, h, chunk, part.labels, leavingOut: judged, to: &sums, at: place * evaluationCount)
-        }
+    rows.forEachChunk(of: part, number: number) { h, chunk in
+      for place in 0..<headCount {
+        let head = Array(heads[place * count..<(place + 1) * count])
+        add(
+          head, h, chunk, part.labels, leavingOut: judged, to: &sums, at: place * evaluationCount)
       }
     }
     return sums.map { Float($0) }

@@ -44,13 +44,15 @@ struct LogisticHead {
       } : []
     let shape = HeadShape(features: features.count, classes: classes)
     var heads = [Float](repeating: 0, count: ridges.count * shape.count)
+    let rows = HeadRows(features)
     let rounds = (ridge == nil ? 2 : 1) * Self.rounds
     for round in 0..<rounds {
       resources.onStep(round, rounds)
       let judged = round < rounds - Self.rounds ? Self.judged : nil
       let current = heads
-      heads = try sums.reduce(of: heads.count / shape.count * shape.evaluationCount) { part, _ in
-        shape.evaluate(current, on: part, features, leavingOut: judged)
+      heads = try sums.reduce(of: heads.count / shape.count * shape.evaluationCount) {
+        part, number in
+        shape.evaluate(current, on: part, number: number, rows, leavingOut: judged)
       } _: { parts in
         let sum = added(parts)
         for place in searches.indices {

@@ -107,11 +107,7 @@ public struct ChainRunner {
     _ link: MethodChain.Link, _ progress: inout Progress, in surroundings: some Surroundings
   ) throws {
     let method = link.method
-    guard method.takesImages || !method.needs.data || !start.graph.hasImages else {
-      throw MergeError(
-        "\(method.name): the networks have convolutions, and this method compares units of dense layers alone; "
-          + "methods that need no images, refit-head, refit-head-labels and fine-tune take them")
-    }
+    if let problem = method.problem(for: start.graph) { throw MergeError(problem) }
     let isShared = method.isShared || (surroundings.isSharded && method.needs != .nothing)
     let others = isShared ? method.othersNeed(link.values, start.graph) : .nothing
     if others == .members {

@@ -84,6 +84,14 @@ public struct MergeMethod: Sendable {
     self.make = make
   }
 
+  /// Why the method cannot take members of a graph; nil if it can.
+  public func problem(for graph: Graph) -> String? {
+    guard graph.hasImages, needs.data, !takesImages else { return nil }
+    return
+      "\(name): the networks have convolutions, and this method compares units of dense layers alone;"
+      + " choose methods that need no images, or refit-head, refit-head-labels and fine-tune behind them"
+  }
+
   /// The step that does it.
   public func step(_ values: SettingValues = SettingValues()) -> any MergeStep { make(values) }
 }

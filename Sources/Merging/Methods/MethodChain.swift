@@ -103,6 +103,11 @@ public struct MethodChain: Hashable, Sendable {
 
   public var needsData: Bool { links.contains { $0.method.needs.data } }
 
+  /// Why the chain cannot merge members of a graph; nil if it can.
+  public func problem(for graph: Graph) -> String? {
+    links.lazy.compactMap { $0.method.problem(for: graph) }.first
+  }
+
   /// Whether the chain starts with a control: one member, whatever is then done with it.
   public var isControl: Bool {
     links.first?.method.isControl ?? false

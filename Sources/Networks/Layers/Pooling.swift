@@ -64,45 +64,51 @@ public struct Pooling: Layer {
       }
   }
 
-  /// Calls for every window with the places of its pixels in a sample that are there, and that of its result.
-  private func forEachWindow(_ shape: Shape, _ body: (_ pixels: [Int], _ result: Int) -> Void) {
+  /// Where a window's pixels that are there lie in a sample, and where its result does.
+  private struct Window: Sendable {
+    let pixels: [Int]
+    let result: Int
+  }
+
+  private func windows(_ shape: Shape) -> [Window] {
     let (channels, height, width) = (shape[0], shape[1], shape[2])
     let down = (height + 2 * padding - kernel.height) / stride + 1
     let across = (width + 2 * padding - kernel.width) / stride + 1
-    for i in 0..<down {
-      let top = i * stride - padding
-      for j in 0..<across {
-        let left = j * stride - padding
-        var pixels: [Int] = []
-        for h in max(top, 0)..<min(top + kernel.height, height) {
-          for w in max(left, 0)..<min(left + kernel.width, width) {
-            pixels.append((h * width + w) * channels)
-          }
-        }
-        body(pixels, (i * across + j) * channels)
-      }
+    return (0..<down * across).map { number in
+      let (top, left) = (number / across * stride - padding, number % across * stride - padding)
+      let rows = max(top, 0)..<min(top + kernel.height, height)
+      let columns = max(left, 0)..<min(left + kernel.width, width)
+      return Window(
+        pixels: rows.flatMap { h in columns.map { (h * width + $0) * channels } },
+        result: number * channels)
     }
   }
 
+  private var share: Float { 1 / Float(kernel.height * kernel.width) }
+
   public func forward(_ pass: ForwardPass) {
-    guard let x = pass.inputs[0].baseAddress, let y = pass.output.baseAddress else { return }
     let shape = pass.inputShapes[0]
     let (channels, size) = (shape[0], shape.reduce(1, *))
-    let outputSize = pass.output.count / max(pass.rows, 1)
-    let share = 1 / Float(kernel.height * kernel.width)
-    forEachWindow(shape) { pixels, result in
-      for row in 0..<pass.rows {
-        let (x, y) = (x + row * size, y + row * outputSize + result)
+    let windows = windows(shape)
+    let (kind, share) = (kind, share)
+    nonisolated(unsafe) let (allInputs, allOutputs) = (pass.inputs[0], pass.output)
+    concurrently(pass.rows, threads: pass.parallelism.threads) { row in
+      guard let x = allInputs.baseAddress, let y = allOutputs.baseAddress else { return }
+      let sample = x + row * size
+      for window in windows {
+        let y = y + row * windows.count * channels + window.result
         switch kind {
         case .largest:
-          for c in 0..<channels { y[c] = x[pixels[0] + c] }
-          for pixel in pixels.dropFirst() {
-            for c in 0..<channels { y[c] = x[pixel + c] > y[c] ? x[pixel + c] : y[c] }
+          for c in 0..<channels { y[c] = sample[window.pixels[0] + c] }
+          for pixel in window.pixels.dropFirst() {
+            let x = sample + pixel
+            for c in 0..<channels { y[c] = x[c] > y[c] ? x[c] : y[c] }
           }
         case .mean:
           for c in 0..<channels { y[c] = 0 }
-          for pixel in pixels {
-            for c in 0..<channels { y[c] += x[pixel + c] }
+          for pixel in window.pixels {
+            let x = sample + pixel
+            for c in 0..<channels { y[c] += x[c] }
           }
           for c in 0..<channels { y[c] *= share }
         }
@@ -111,36 +117,37 @@ public struct Pooling: Layer {
   }
 
   public func backward(_ pass: BackwardPass) {
-    guard let below = pass.inputGradients[0], let dx = below.values.baseAddress,
-      let x = pass.inputs[0].baseAddress, let y = pass.output.baseAddress,
-      let dy = pass.outputGradient.baseAddress
-    else { return }
+    guard let below = pass.inputGradients[0] else { return }
     if !below.isAdded { below.values.update(repeating: 0) }
     let shape = pass.inputShapes[0]
     let (channels, size) = (shape[0], shape.reduce(1, *))
-    let outputSize = pass.output.count / max(pass.rows, 1)
-    let share = 1 / Float(kernel.height * kernel.width)
-    // What is left of each channel's gradient once a pixel has taken it.
-    var rest = [Float](repeating: 0, count: channels)
-    forEachWindow(shape) { pixels, result in
-      for row in 0..<pass.rows {
-        let (x, dx) = (x + row * size, dx + row * size)
-        let (y, dy) = (y + row * outputSize + result, dy + row * outputSize + result)
-        switch kind {
-        case .largest:
-          rest.withUnsafeMutableBufferPointer { rest in
-            for c in 0..<channels { rest[c] = dy[c] }
-            for pixel in pixels {
+    let windows = windows(shape)
+    let (kind, share) = (kind, share)
+    nonisolated(unsafe) let (inputs, outputs) = (pass.inputs[0], pass.output)
+    nonisolated(unsafe) let (gradients, inputGradients) = (pass.outputGradient, below.values)
+    concurrently(pass.rows, threads: pass.parallelism.threads) { row in
+      guard let x = inputs.baseAddress, let y = outputs.baseAddress,
+        let dy = gradients.baseAddress, let dx = inputGradients.baseAddress
+      else { return }
+      // What is left of each channel's gradient once a pixel has taken it.
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { buffer in
+        guard let rest = buffer.baseAddress else { return }
+        for window in windows {
+          let result = row * windows.count * channels + window.result
+          let (y, dy) = (y + result, dy + result)
+          for c in 0..<channels { rest[c] = kind == .mean ? share * dy[c] : dy[c] }
+          for pixel in window.pixels {
+            let (x, dx) = (x + row * size + pixel, dx + row * size + pixel)
+            switch kind {
+            case .largest:
               for c in 0..<channels {
-                let isTaken = x[pixel + c] == y[c]
-                dx[pixel + c] += isTaken ? rest[c] : 0
+                let isTaken = x[c] == y[c]
+                dx[c] += isTaken ? rest[c] : 0
                 rest[c] = isTaken ? 0 : rest[c]
               }
+            case .mean:
+              for c in 0..<channels { dx[c] += rest[c] }
             }
-          }
-        case .mean:
-          for pixel in pixels {
-            for c in 0..<channels { dx[pixel + c] += share * dy[c] }
           }
         }
       }

@@ -30,3 +30,15 @@ public struct EpochRecord: Codable, Equatable, Sendable {
     epoch > 1 && accuracy < 1.5 / Double(classes)
   }
 }
+
+/// The mean loss in nats and the accuracy over an epoch's samples, each batch before its own step.
+public struct EpochAverages: Equatable, Sendable {
+  public var loss: Double
+  public var accuracy: Double
+
+  /// Means that were taken elsewhere.
+  public init(loss: Double, accuracy: Double) {
+    self.loss = loss
+    self.accuracy = accuracy
+  }
+}

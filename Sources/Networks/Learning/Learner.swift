@@ -129,25 +129,6 @@ public struct Learner<Subject: Learnable>: Sendable {
   }
 }
 
-/// Batches that several workers share, of a network that keeps statistics of whole batches.
-public struct SharedStatisticsError: Error, CustomStringConvertible {
-  public var description: String {
-    "the networks have batch normalisation, whose statistics are of whole batches; several ranks cannot share a batch of theirs"
-  }
-}
-
-/// The mean loss in nats and the accuracy over an epoch's samples, each batch before its own step.
-public struct EpochAverages: Equatable, Sendable {
-  public var loss: Double
-  public var accuracy: Double
-
-  /// Means that were taken elsewhere.
-  public init(loss: Double, accuracy: Double) {
-    self.loss = loss
-    self.accuracy = accuracy
-  }
-}
-
 extension Learner {
   /// Takes the steps that are left, through epochs of batches.
   ///
@@ -213,7 +194,10 @@ extension Learner {
     beforeStep: (inout Subject, Int) throws -> Void = { _, _ in },
     endEpoch: (Int, EpochAverages, inout Subject) throws -> Void = { _, _, _ in }
   ) throws {
-    guard subject.network.graph.bufferCount == 0 else { throw SharedStatisticsError() }
+    let graph = subject.network.graph
+    if let kept = graph.buffers.first {
+      throw SharedStatisticsError(node: graph.nodes[kept.node].name)
+    }
     var course = Course(source)
     try forEachStep(
       upTo: steps, along: &course, onStep: onStep, beforeStep: beforeStep, endEpoch: endEpoch

@@ -112,3 +112,14 @@ public func total(_ parts: [ArraySlice<Double>], count: Int) -> [Double] {
   }
   return result
 }
+
+/// A batch that several workers would share, of a network that keeps statistics of whole batches.
+public struct SharedStatisticsError: Error, CustomStringConvertible {
+  /// The first node that keeps some.
+  let node: String
+
+  public var description: String {
+    "node \"\(node)\" keeps statistics of whole batches, and ranks that share a batch see a part each;"
+      + " take networks without batch normalisation, or leave out what all ranks learn together"
+  }
+}

@@ -149,10 +149,3 @@ public struct Convolution: Sendable, Equatable {
     return Swift.stride(from: 0, to: rows, by: size).map { $0..<min($0 + size, rows) }
   }
 }
-
-/// Sets what a ReLU had put out as zero to zero.
-func mask(
-  _ g: UnsafeMutablePointer<Float>, where h: UnsafePointer<Float>, count: Int
-) {
-  for i in 0..<count { g[i] = h[i] > 0 ? g[i] : 0 }
-}

@@ -14,6 +14,11 @@ extension Convolution {
     }
   }
 
+  /// Where some samples lie, of a size each.
+  private func range(_ samples: Range<Int>, _ size: Int) -> Range<Int> {
+    samples.lowerBound * size..<samples.upperBound * size
+  }
+
   /// Whether a sample as it lies is its own unfolding.
   private var isPlain: Bool {
     kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == 0
@@ -31,10 +36,8 @@ extension Convolution {
     concurrently(tiles.count, threads: threads) { tile in
       var columns = Array.unwritten(isPlain ? 0 : chunkSize() * pixels * depth)
       for chunk in chunks(of: tiles[tile]) {
-        let samples = UnsafeBufferPointer(
-          rebasing: x[chunk.lowerBound * inputCount..<chunk.upperBound * inputCount])
-        let out = UnsafeMutableBufferPointer(
-          rebasing: y[chunk.lowerBound * outputCount..<chunk.upperBound * outputCount])
+        let samples = UnsafeBufferPointer(rebasing: x[range(chunk, inputCount)])
+        let out = UnsafeMutableBufferPointer(rebasing: y[range(chunk, outputCount)])
         withUnfolded(samples, chunk.count, &columns) { unfolded in
           matrix.withView { matrix in
             let product = MutableMatrixView(out, rows: chunk.count * pixels, columns: outputs)
@@ -64,9 +67,8 @@ extension Convolution {
     concurrently(tiles.count, threads: threads) { tile in
       var columns = Array.unwritten(chunkSize() * pixels * depth)
       for chunk in chunks(of: tiles[tile]) {
-        let gradient = UnsafeBufferPointer(
-          rebasing: dy[chunk.lowerBound * outputCount..<chunk.upperBound * outputCount])
-        let range = chunk.lowerBound * inputCount..<chunk.upperBound * inputCount
+        let gradient = UnsafeBufferPointer(rebasing: dy[range(chunk, outputCount)])
+        let range = range(chunk, inputCount)
         let out = UnsafeMutableBufferPointer(rebasing: dx[range])
         columns.withUnsafeMutableBufferPointer { columns in
           matrix.withView { matrix in
@@ -92,10 +94,8 @@ extension Convolution {
       var columns = Array.unwritten(isPlain ? 0 : chunkSize() * pixels * depth)
       var sum = Matrix(rows: depth, columns: outputs)
       for chunk in chunks(of: tiles[tile]) {
-        let samples = UnsafeBufferPointer(
-          rebasing: x[chunk.lowerBound * inputCount..<chunk.upperBound * inputCount])
-        let gradient = UnsafeBufferPointer(
-          rebasing: dy[chunk.lowerBound * outputCount..<chunk.upperBound * outputCount])
+        let samples = UnsafeBufferPointer(rebasing: x[range(chunk, inputCount)])
+        let gradient = UnsafeBufferPointer(rebasing: dy[range(chunk, outputCount)])
         withUnfolded(samples, chunk.count, &columns) { unfolded in
           sum.withMutableView { sum in
             multiply(

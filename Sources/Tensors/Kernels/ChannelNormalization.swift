@@ -21,9 +21,9 @@ public enum Channels {
     _ x: UnsafeBufferPointer<Float>, rows: Int, channels: Int, threads: Int
   ) -> (means: [Double], variances: [Double]) {
     let origin = Array(x[..<channels])
-    let (sums, squares) = pairSums(x, x, rows: rows, channels: channels, threads: threads) {
-      x, _, channel in
-      let centred = x - load(origin, channel)
+    let (sums, squares) = pairSums(x, x, around: origin, rows: rows, threads: threads) {
+      x, _, origin in
+      let centred = x - origin
       return (centred, centred * centred)
     }
     let count = Double(rows)
@@ -39,8 +39,8 @@ public enum Channels {
     _ dy: UnsafeBufferPointer<Float>, _ x: UnsafeBufferPointer<Float>, means: [Float], rows: Int,
     threads: Int
   ) -> (sums: [Double], products: [Double]) {
-    pairSums(dy, x, rows: rows, channels: means.count, threads: threads) { dy, x, channel in
-      (dy, dy * (x - load(means, channel)))
+    pairSums(dy, x, around: means, rows: rows, threads: threads) { dy, x, mean in
+      (dy, dy * (x - mean))
     }
   }
 
@@ -59,9 +59,9 @@ public enum Channels {
     isRectified: Bool, into y: UnsafeMutableBufferPointer<Float>, threads: Int
   ) {
     let floor: Float = isRectified ? 0 : -.infinity
-    map(x, x, rows: rows, channels: scales.count, into: y, isAdded: false, threads: threads) {
-      x, _, channel in
-      let y = load(scales, channel) * x + load(shifts, channel)
+    map(x, scales, x, scales, shifts, rows: rows, into: y, isAdded: false, threads: threads) {
+      x, scale, _, _, shift in
+      let y = scale * x + shift
       return y.replacing(with: floor, where: y .< floor)
     }
   }
@@ -72,9 +72,8 @@ public enum Channels {
     _ c: [Float], rows: Int, into out: UnsafeMutableBufferPointer<Float>, isAdded: Bool,
     threads: Int
   ) {
-    map(dy, x, rows: rows, channels: a.count, into: out, isAdded: isAdded, threads: threads) {
-      dy, x, channel in
-      load(a, channel) * dy + (load(b, channel) * x + load(c, channel))
+    map(dy, a, x, b, c, rows: rows, into: out, isAdded: isAdded, threads: threads) {
+      dy, a, x, b, c in a * dy + (b * x + c)
     }
   }
 
@@ -106,9 +105,10 @@ public enum Channels {
 
   @inline(__always)
   private static func pairSums(
-    _ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>, rows: Int, channels: Int,
-    threads: Int, _ body: @Sendable (Vector, Vector, Int) -> (Vector, Vector)
+    _ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>, around origins: [Float],
+    rows: Int, threads: Int, _ body: @Sendable (Vector, Vector, Vector) -> (Vector, Vector)
   ) -> ([Double], [Double]) {
+    let channels = origins.count
     nonisolated(unsafe) let (p, q) = (p, q)
     let chunks = chunks(rows)
     let parts = concurrentMap(chunks.count, threads: threads) { number in
@@ -116,10 +116,11 @@ public enum Channels {
       guard let p = p.baseAddress, let q = q.baseAddress else { return result }
       for channel in stride(from: 0, to: channels, by: width) {
         var (first, second) = (Vector(repeating: 0), Vector(repeating: 0))
+        let origin = load(origins, channel)
         for row in chunks[number] {
           let (a, b) = body(
             load(p + row * channels, channel, of: channels),
-            load(q + row * channels, channel, of: channels), channel)
+            load(q + row * channels, channel, of: channels), origin)
           first += a
           second += b
         }
@@ -144,20 +145,22 @@ public enum Channels {
 
   @inline(__always)
   private static func map(
-    _ p: UnsafeBufferPointer<Float>, _ q: UnsafeBufferPointer<Float>, rows: Int, channels: Int,
-    into out: UnsafeMutableBufferPointer<Float>, isAdded: Bool, threads: Int,
-    _ body: @Sendable (Vector, Vector, Int) -> Vector
+    _ p: UnsafeBufferPointer<Float>, _ a: [Float], _ q: UnsafeBufferPointer<Float>, _ b: [Float],
+    _ c: [Float], rows: Int, into out: UnsafeMutableBufferPointer<Float>, isAdded: Bool,
+    threads: Int, _ body: @Sendable (Vector, Vector, Vector, Vector, Vector) -> Vector
   ) {
+    let channels = a.count
     nonisolated(unsafe) let (p, q, out) = (p, q, out)
     let chunks = chunks(rows)
     concurrently(chunks.count, threads: threads) { number in
       guard let p = p.baseAddress, let q = q.baseAddress, let out = out.baseAddress else { return }
       for channel in stride(from: 0, to: channels, by: width) {
         let lanes = min(width, channels - channel)
+        let (a, b, c) = (load(a, channel), load(b, channel), load(c, channel))
         for row in chunks[number] {
           var result = body(
-            load(p + row * channels, channel, of: channels),
-            load(q + row * channels, channel, of: channels), channel)
+            load(p + row * channels, channel, of: channels), a,
+            load(q + row * channels, channel, of: channels), b, c)
           let place = out + row * channels + channel
           if isAdded { result += load(out + row * channels, channel, of: channels) }
           if lanes == width {

@@ -1,8 +1,7 @@
 extension Family {
   /// LeNet5 (LeCun, Bottou, Bengio & Haffner 1998) with ReLU and the largest of each window: two convolutions, three dense layers.
   public static let lenet5 = Family(
-    syntax: "lenet5", summary: "two convolutions of 5 × 5 and three dense layers",
-    learningRate: 0.05
+    syntax: "lenet5", summary: "two convolutions of 5 × 5 and three dense layers"
   ) { (text) throws(GraphError) in
     guard let (name, images) = try ImageText.split(text, where: { $0 == "lenet5" }) else {
       return nil

@@ -2,6 +2,9 @@ extension Family {
   /// VGG (Simonyan & Zisserman 2015) for small images: convolutions of 3 × 3, halved now and then, and one dense layer; `bn`
   /// with batch normalisation behind each convolution.
   ///
+  /// Without normalisation signals fade through eight and more layers of PyTorch's initialisation, and `vgg11` stays at chance for
+  /// epochs: on 4,000 images of Fashion-MNIST it does after four, where `vgg11bn` has 82 % of the test set after three.
+  ///
   /// Layers are numbered as in torchvision's `features`; where an image is one pixel small it is halved no further.
   public static let vgg = Family(
     syntax: "vgg11bn",

@@ -173,12 +173,21 @@ extension MergeState {
       numbers: network.parameters + network.buffers)
   }
 
+  /// The mean of the members as they are lined up.
+  var meanOfMembers: Network { Self.mean(of: alignedMembers) }
+
+  /// Lines members up that no step has touched yet, as another merge has them.
+  mutating func line(up alignment: Alignment, isAligned: Bool) {
+    align(by: alignment)
+    self.isAligned = isAligned
+  }
+
   /// Takes the members in place of others of their graph; the merged network stays, but the naive average is theirs.
   mutating func adopt(members: [Network]) {
     precondition(members.count == self.members.count && members[0].graph == graph)
-    let isNaive = network == Self.mean(of: alignedMembers)
+    let isNaive = network == meanOfMembers
     self.members = members
-    if isNaive { network = Self.mean(of: alignedMembers) }
+    if isNaive { network = meanOfMembers }
   }
 
   /// Takes over how far another worker is.

@@ -92,6 +92,21 @@ public struct MergeResources {
     return sums
   }
 
+  /// Sums over the training samples for statistics of units: of networks with images over ``mostImages`` of them.
+  ///
+  /// - Parameters:
+  ///   - method: what needs them, for the error.
+  ///   - graph: whose units.
+  /// - Returns: sums over at least one sample.
+  /// - Throws: ``MergeError`` if there are none.
+  func sums(for method: String, of graph: Graph) throws(MergeError) -> SampleSums {
+    let sums = try sums(for: method)
+    return graph.hasImages ? sums.limited(to: Self.mostImages) : sums
+  }
+
+  /// Images that statistics of channels are taken of at most.
+  static let mostImages = 8192
+
   /// Batches with the labels alone.
   ///
   /// - Parameter method: what needs them, for the error.

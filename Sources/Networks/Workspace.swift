@@ -4,8 +4,10 @@ import Tensors
 public struct Workspace: Sendable {
   /// What passes are run for.
   public enum Purpose: Sendable {
-    /// All values are kept, for a backward pass or to be looked at.
+    /// All values are kept, for a backward pass.
     case training
+    /// All values are kept to be looked at, and nothing else.
+    case looking
     /// Only the output is kept.
     case inference
   }
@@ -45,7 +47,8 @@ public struct Workspace: Sendable {
       return end..<end + count
     }
     values = Array(
-      repeating: 0, count: capacity * (isTraining ? graph.plan.kept : graph.plan.reused).size)
+      repeating: 0,
+      count: capacity * (purpose == .inference ? graph.plan.reused : graph.plan.kept).size)
     gradients = Array(repeating: 0, count: isTraining ? capacity * graph.plan.gradients.size : 0)
     saved = Array(repeating: 0, count: end)
     pixels = Array(repeating: 0, count: graph.readsChannels ? capacity * graph.inputs : 0)
@@ -53,7 +56,7 @@ public struct Workspace: Sendable {
 
   /// Where a value lies among the values, for some samples; nil for the graph's input.
   func range(ofValue value: Int, rows: Int) -> Range<Int>? {
-    let arena = purpose == .training ? graph.plan.kept : graph.plan.reused
+    let arena = purpose == .inference ? graph.plan.reused : graph.plan.kept
     guard let start = arena.starts[value] else { return nil }
     return start * capacity..<start * capacity + rows * graph.shapes.size(value)
   }
@@ -74,7 +77,7 @@ public struct Workspace: Sendable {
   /// What a node put out in the last forward pass, capacity × its size; nil unless all values are kept, or if the node's
   /// ReLU was done with it and its own value never was there.
   public func value(of node: Int) -> [Float]? {
-    guard purpose == .training else { return nil }
+    guard purpose != .inference else { return nil }
     return range(ofValue: node + 1, rows: capacity).map { Array(values[$0]) }
   }
 

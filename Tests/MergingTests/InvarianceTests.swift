@@ -29,21 +29,6 @@ import Testing
     }
   }
 
-  @Test func `methods that compare units of dense layers say so of convolutions`() throws {
-    let graph = try Graph(parsing: "cnn:1x8x8-4")
-    let members = [randomNetwork(graph, seed: 1), randomNetwork(graph, seed: 2)]
-    let samples = SamplesInMemory(
-      normals(40 * 64, seed: 3), labels: (0..<40).map { $0 % 4 }, features: 64)
-    let resources = MergeResources(samples: samples)
-    let error = #expect(throws: MergeError.self) {
-      try run("activation-matching", members, resources: resources)
-    }
-    #expect(error?.description.contains("have convolutions") == true)
-    let fitted = try run(
-      "weight-matching,refit-head-labels(fit=logistic)", members, resources: resources)
-    #expect(fitted.network.isFinite)
-  }
-
   @Test(arguments: graphs)
   func `random permutations leave the logits as they are`(text: String) throws {
     let graph = try #require(Graph(text))

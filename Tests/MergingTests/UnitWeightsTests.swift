@@ -19,7 +19,8 @@ import Testing
   }
 
   @Test(
-    arguments: [1, 2], ["6-8-7-4", TestGraphs.residual[0], TestGraphs.paired, TestGraphs.mixed])
+    arguments: [1, 2],
+    ["6-8-7-4", TestGraphs.residual[0], TestGraphs.paired, TestGraphs.mixed, "cnn:2x8x8-4"])
   func `every weight's gradient agrees with central differences`(threads: Int, text: String) throws
   {
     let graph = try #require(Graph(text))
@@ -49,6 +50,7 @@ import Testing
     let (units, inputs) = [
       "6-8-7-4": (19, 15), TestGraphs.residual[0]: (8 * 8 + 4, 8 * 5),
       TestGraphs.paired: (3 * 9 + 4, 3 * 9), TestGraphs.mixed: (4 * 9 + 11 + 8, 3 * 9 + 11),
+      "cnn:2x8x8-4": (32 + 64 + 128 + 4, 32 + 64 + 128),
     ][text, default: (0, 0)]
     let (a, c) = (3 * units, 3 * inputs)
     #expect(weights.values.count == a + c + units)

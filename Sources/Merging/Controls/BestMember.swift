@@ -4,7 +4,7 @@ import Tensors
 extension MergeMethod {
   public static let bestMember = MergeMethod(
     "best-member", "a control: the one member that is best on held-out images, or on training data",
-    needs: .trainingData, takesImages: true, isControl: true
+    needs: .trainingData, isControl: true
   ) { _ in BestMember() }
 }
 

@@ -12,7 +12,6 @@ extension MergeMethod {
     MergeMethod(
       name, summary, needs: objective.needs,
       othersNeed: { _, _ in objective.needs == .trainingData ? .network : .members },
-      takesImages: true,
       settings: [
         LearningSettings.epochs.declaration, FineTune.learningRate.declaration,
         LearningSettings.schedule.declaration, FineTune.momentum.declaration,

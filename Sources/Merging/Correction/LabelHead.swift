@@ -6,7 +6,6 @@ extension MergeMethod {
   public static let refitHeadLabels = MergeMethod(
     "refit-head-labels", "fits the merged network's last layer to the labels, by sums",
     needs: .trainingData, isShared: true, othersNeed: { _, _ in .network },
-    takesImages: true,
     settings: [LabelHead.fit.declaration, LabelHead.ridge.declaration]
   ) { LabelHead(fit: $0[LabelHead.fit], ridge: $0[LabelHead.ridge]) }
 }
@@ -133,23 +132,6 @@ private func oneHot(_ labels: ArraySlice<Int>, classes: Int) -> [Float] {
   var result = [Float](repeating: 0, count: labels.count * classes)
   for (row, label) in labels.enumerated() { result[row * classes + label] = 1 }
   return result
-}
-
-/// What a node of a network reads.
-struct LayerInputs: Sendable {
-  let count: Int
-  /// What computes it; nil where the samples themselves are read.
-  private let below: Network?
-
-  init(of network: Network, _ node: Int) {
-    below = network.graph.inputs(of: node)[0].map { network.part(upTo: $0) }
-    count = below?.graph.outputs ?? network.graph.inputs
-  }
-
-  /// Rows × ``count``.
-  func of(_ inputs: [Float], rows: Int) -> [Float] {
-    below?.outputs(inputs, rows: rows) ?? Array(inputs[..<(rows * count)])
-  }
 }
 
 /// A ridge regression, with what it takes to leave samples out.

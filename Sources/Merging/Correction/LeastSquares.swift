@@ -3,13 +3,13 @@ import Networks
 extension MergeMethod {
   public static let refitHead = MergeMethod(
     "refit-head", "fits the merged network's last layer to the members' mean logits",
-    needs: .trainingData, isShared: true, takesImages: true
+    needs: .trainingData, isShared: true
   ) { _ in LeastSquares(.lastLayer) }
 
   public static let leastSquares = MergeMethod(
     "least-squares",
     "fits every layer but the first to the mean of the members' as they are lined up",
-    needs: .trainingData, isShared: true
+    needs: .trainingData, isShared: true, folds: true
   ) { _ in LeastSquares(.allButFirst) }
 }
 
@@ -20,7 +20,8 @@ extension MergeMethod {
 ///
 ///     [W b]ᵀ = (HᵀH + λ D)⁻¹ HᵀT,   λ = 10⁻⁴ N,   D = diag(1, …, 1, 0).
 ///
-/// The last layer's T are the members' mean logits. This is the least squares of PLeaS (Nasery, Hayase, Koh & Oh 2025), with H from
+/// A convolution is fitted from what each pixel reads (im2col), with N the pixels, of ``MergeResources/mostImages`` images. The last
+/// layer's T are the members' mean logits. This is the least squares of PLeaS (Nasery, Hayase, Koh & Oh 2025), with H from
 /// the network as it comes out where PLeaS takes the mean of the members' activations. The solution of a layer that reads
 /// the samples themselves is the average, so that stays.
 public struct LeastSquares: MergeStep {
@@ -41,9 +42,11 @@ public struct LeastSquares: MergeStep {
   private var name: String { scope == .lastLayer ? "refit-head" : "least-squares" }
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
-    let sums = try resources.sums(for: name)
     let members = state.alignedMembers
     let graph = state.graph
+    let sums =
+      scope == .lastLayer
+      ? try resources.sums(for: name) : try resources.sums(for: name, of: graph)
     let output = graph.nodes.count - 1
     let fitted = graph.linearNodes.filter {
       scope == .lastLayer ? $0 == output : graph.inputs(of: $0)[0] != nil

@@ -49,13 +49,16 @@ extension SampleSums {
   ///   - targets: numbers that it gives.
   ///   - hasViews: whether samples count as augmentation shows them, and not as they are alone.
   ///   - method: what needs labels, for the error; nil if they are not needed.
-  ///   - rows: what a chunk of samples gives: features and targets, given the inputs, how many samples there are, and
+  ///   - pixels: how many rows of features and targets each sample gives.
+  ///   - atATime: how many samples are taken at a time at most.
+  ///   - rows: what some samples give: features and targets, given the inputs, how many samples there are, and
   ///     their labels, if there are any.
   /// - Returns: the sums.
   /// - Throws: on every worker, if a message does, or labels are needed and there are none.
   func equations(
     features: Int, targets: Int, withViews hasViews: Bool = false,
-    needingLabelsFor method: String? = nil,
+    needingLabelsFor method: String? = nil, pixels: Int = 1,
+    atATime: Int = SampleShards.chunkSize,
     _ rows:
       @escaping @Sendable (_ inputs: [Float], _ count: Int, _ labels: ArraySlice<Int>) -> (
         features: [Float], targets: [Float]
@@ -67,13 +70,13 @@ extension SampleSums {
       }
       var equations = NormalEquations(features: features, targets: targets)
       var buffer = [Float](
-        repeating: 0, count: SampleShards.chunkSize * part.samples.features)
-      for chunk in part.chunks {
+        repeating: 0, count: min(SampleShards.chunkSize, atATime) * part.samples.features)
+      for chunk in part.chunks.flatMap({ $0.cut(into: atATime) }) {
         for view in hasViews ? part.samples.views : [part.samples] {
           view.write(chunk, into: &buffer)
           let (h, t) = rows(
             buffer, chunk.count, part.labels.isEmpty ? [] : part.labels[chunk])
-          equations.add(h, t, rows: chunk.count, parallelism: .whole)
+          equations.add(h, t, rows: chunk.count * pixels, parallelism: .whole)
         }
       }
       return equations

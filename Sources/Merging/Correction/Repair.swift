@@ -4,11 +4,12 @@ import Tensors
 extension MergeMethod {
   public static let repair = MergeMethod(
     "repair", "gives the merged network's hidden units the members' mean activity and spread",
-    needs: .trainingData, isShared: true
+    needs: .trainingData, isShared: true, folds: true
   ) { _ in Repair(.meansAndDeviations) }
 
   public static let rescale = MergeMethod(
-    "rescale", "as repair, but the spread alone", needs: .trainingData, isShared: true
+    "rescale", "as repair, but the spread alone", needs: .trainingData, isShared: true,
+    folds: true
   ) { _ in Repair(.deviations) }
 }
 
@@ -41,14 +42,17 @@ public struct Repair: MergeStep {
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
     let name = target == .deviations ? "rescale" : "repair"
-    let sums = try resources.sums(for: name)
+    let sums = try resources.sums(for: name, of: state.graph)
     let members = state.alignedMembers
     let nodes = state.graph.correctableNodes
     var network = try state.network(for: name)
+    // The members' moments, and the network's where nothing is corrected yet, of one pass.
+    let before = try sums.moments(of: [network] + members, at: nodes)
     for (place, node) in nodes.enumerated() {
-      let moments = try sums.moments(of: [network] + members, at: node)
+      let own = place == 0 ? before[0][0] : try sums.moments(of: [network], at: node)[0]
       correct(
-        &network, node, from: moments[0], to: UnitMoments.average(moments.dropFirst()))
+        &network, node, from: own,
+        to: UnitMoments.average(before.dropFirst().map { $0[place] }))
       guard network.isFinite else {
         throw MergeError(
           "\(name): the units of \(network.graph.nodes[node].name) have infinite activations in the"

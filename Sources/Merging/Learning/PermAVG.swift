@@ -21,7 +21,14 @@ extension MergeMethod {
     _ name: String, _ objective: MergeObjective, _ defaults: PermAVGSettings, _ summary: String
   ) -> MergeMethod {
     let keys = PermAVGSettings.Keys(defaults)
-    return MergeMethod(name, summary, needs: objective.needs, settings: keys.declarations) {
+    return MergeMethod(
+      name, summary, needs: objective.needs,
+      obstacle: { graph in
+        graph.hasImages
+          ? "the networks have convolutions, and this method mixes units of dense layers alone;"
+            + " unit-weights learns a mean of convolutional members" : nil
+      }, settings: keys.declarations
+    ) {
       PermAVG(keys.settings($0), objective: objective, name: name)
     }
   }

@@ -26,6 +26,8 @@ struct UnitWeights: Sendable {
     /// The same of c, and how many there are; nil where the layer reads no hidden units.
     let c: (start: Int, count: Int)?
     let t: Int
+    /// Of each column of the weights the unit that it reads, where a unit has several: a kernel's pixels, or an image's.
+    let units: [Int]?
   }
 
   /// Some rows of a layer, the share of one worker.
@@ -54,12 +56,8 @@ struct UnitWeights: Sendable {
     memberCount = members
     let nodes = graph.nodes.indices.filter { !graph.tensors(of: $0).isEmpty }
     let rows = nodes.map { graph.tensors(of: $0).map { $0.shape[0] }.max() ?? 0 }
-    let inputs = nodes.map { node -> Int? in
-      guard let weight = graph.weight(of: node), weight.shape.count > 1,
-        graph.symmetry.group(of: weight, axis: 1) != nil
-      else { return nil }
-      return weight.shape[1]
-    }
+    let columns = nodes.map { graph.columns(of: $0) }
+    let inputs = columns.map { $0.map { graph.symmetry.groups[$0.group].count } }
     let (aTotal, cTotal) = (rows.reduce(0, +), inputs.reduce(0) { $0 + ($1 ?? 0) })
     (aStride, cStride) = (aTotal, cTotal)
     var (a, c) = (0, members * aTotal)
@@ -72,7 +70,8 @@ struct UnitWeights: Sendable {
       return Rows(
         count: rows[place], weights: tensors.filter { $0.role != .bias },
         biases: tensors.filter { $0.role == .bias }, a: a,
-        c: inputs[place].map { (c, $0) }, t: members * (aTotal + cTotal) + a)
+        c: inputs[place].map { (c, $0) }, t: members * (aTotal + cTotal) + a,
+        units: columns[place].flatMap { $0.units.count > (inputs[place] ?? 0) ? $0.units : nil })
     }
     parts = layers.enumerated().flatMap { index, layer in
       let size = layer.weights.reduce(0) { $0 + $1.range.count }
@@ -92,6 +91,12 @@ struct UnitWeights: Sendable {
 
   private func c(_ layer: Rows, _ member: Int) -> Range<Int>? {
     layer.c.map { $0.start + member * cStride..<$0.start + member * cStride + $0.count }
+  }
+
+  /// c of a member, column by column of a layer's weights; nil where the layer reads no hidden units.
+  private func columnWeights(_ layer: Rows, _ member: Int) -> [Float]? {
+    guard let range = c(layer, member) else { return nil }
+    return layer.units?.map { values[range.lowerBound + $0] } ?? Array(values[range])
   }
 
   // MARK: - The mean
@@ -131,6 +136,7 @@ struct UnitWeights: Sendable {
     let count = (layer.weights + layer.biases).reduce(0) { $0 + $1.range(ofRows: part.rows).count }
     return [Float](unsafeUninitializedCapacity: count) { out, initialized in
       out.update(repeating: 0)
+      let columnWeights = members.indices.map { self.columnWeights(layer, $0) }
       var start = 0
       for tensor in layer.weights {
         let columns = tensor.columns
@@ -142,7 +148,7 @@ struct UnitWeights: Sendable {
             parameters.withUnsafeBufferPointer { parameters in
               addRow(
                 UnsafeBufferPointer(rebasing: parameters[place..<place + columns]), scale: scale,
-                columns: c(layer, member), to: target)
+                columns: columnWeights[member], to: target)
             }
           }
           start += columns
@@ -165,15 +171,14 @@ struct UnitWeights: Sendable {
 
   /// sum ← sum + scale · c ∘ row.
   private func addRow(
-    _ row: UnsafeBufferPointer<Float>, scale: Float, columns: Range<Int>?,
+    _ row: UnsafeBufferPointer<Float>, scale: Float, columns: [Float]?,
     to sum: UnsafeMutableBufferPointer<Float>
   ) {
     guard let columns else {
       for j in sum.indices { sum[j] = Relaxed.multiplyAdd(scale, row[j], sum[j]) }
       return
     }
-    values.withUnsafeBufferPointer { values in
-      let c = UnsafeBufferPointer(rebasing: values[columns])
+    columns.withUnsafeBufferPointer { c in
       for j in sum.indices { sum[j] = Relaxed.multiplyAdd(scale * c[j], row[j], sum[j]) }
     }
   }
@@ -243,36 +248,43 @@ struct UnitWeights: Sendable {
     let columnCount = layer.c?.count ?? 0
     let each = part.rows.count + columnCount
     var result = [Float](repeating: 0, count: memberCount * each)
+    // Where a unit has several columns their gradients are added up at the end.
+    var ofColumns = [Float](repeating: 0, count: layer.units?.count ?? 0)
     result.withUnsafeMutableBufferPointer { result in
       for (member, parameters) in members.enumerated() {
         let start = member * each
-        let columnGradient =
-          layer.c == nil
-          ? nil
-          : UnsafeMutableBufferPointer(
-            rebasing: result[start + part.rows.count..<start + each])
-        for (place, row) in part.rows.enumerated() {
-          let scale = values[a(layer, member) + row] * factors[member]
-          var sum: Float = 0
-          for tensor in layer.weights {
-            let columns = tensor.columns
-            let range =
-              tensor.range.lowerBound + row * columns..<tensor.range.lowerBound
-              + (row + 1) * columns
-            sum += mean.withUnsafeBufferPointer { mean in
-              parameters.withUnsafeBufferPointer { parameters in
-                pullBackRow(
-                  UnsafeBufferPointer(rebasing: mean[range]),
-                  UnsafeBufferPointer(rebasing: parameters[range]), scale: scale,
-                  columns: c(layer, member), columnGradient: columnGradient)
+        let own = UnsafeMutableBufferPointer(
+          rebasing: result[start + part.rows.count..<start + each])
+        let columnWeights = columnWeights(layer, member)
+        ofColumns.withUnsafeMutableBufferPointer { ofColumns in
+          ofColumns.update(repeating: 0)
+          let columnGradient = layer.c == nil ? nil : layer.units == nil ? own : ofColumns
+          for (place, row) in part.rows.enumerated() {
+            let scale = values[a(layer, member) + row] * factors[member]
+            var sum: Float = 0
+            for tensor in layer.weights {
+              let columns = tensor.columns
+              let range =
+                tensor.range.lowerBound + row * columns..<tensor.range.lowerBound
+                + (row + 1) * columns
+              sum += mean.withUnsafeBufferPointer { mean in
+                parameters.withUnsafeBufferPointer { parameters in
+                  pullBackRow(
+                    UnsafeBufferPointer(rebasing: mean[range]),
+                    UnsafeBufferPointer(rebasing: parameters[range]), scale: scale,
+                    columns: columnWeights, columnGradient: columnGradient)
+                }
               }
             }
+            for tensor in layer.biases {
+              let bias = tensor.range.lowerBound + row
+              sum += mean[bias] * parameters[bias]
+            }
+            result[start + place] = factors[member] * sum
           }
-          for tensor in layer.biases {
-            let bias = tensor.range.lowerBound + row
-            sum += mean[bias] * parameters[bias]
+          if let units = layer.units {
+            for (column, unit) in units.enumerated() { own[unit] += ofColumns[column] }
           }
-          result[start + place] = factors[member] * sum
         }
       }
     }
@@ -282,15 +294,14 @@ struct UnitWeights: Sendable {
   /// Σ_j g[j] c[j] w[j]; adds scale · g ∘ w to the gradient of c.
   private func pullBackRow(
     _ g: UnsafeBufferPointer<Float>, _ w: UnsafeBufferPointer<Float>, scale: Float,
-    columns: Range<Int>?, columnGradient: UnsafeMutableBufferPointer<Float>?
+    columns: [Float]?, columnGradient: UnsafeMutableBufferPointer<Float>?
   ) -> Float {
     var sum: Float = 0
     guard let columns, let columnGradient else {
       for j in g.indices { sum = Relaxed.multiplyAdd(g[j], w[j], sum) }
       return sum
     }
-    values.withUnsafeBufferPointer { values in
-      let c = UnsafeBufferPointer(rebasing: values[columns])
+    columns.withUnsafeBufferPointer { c in
       for j in g.indices {
         let product = g[j] * w[j]
         sum = Relaxed.multiplyAdd(product, c[j], sum)
@@ -312,12 +323,13 @@ struct UnitWeights: Sendable {
     result.withUnsafeMutableBufferPointer { result in
       mean.withUnsafeBufferPointer { mean in
         for layer in layers {
+          let columnWeights = columnWeights(layer, member)
           for row in 0..<layer.count {
             let a = values[a(layer, member) + row] * factor
             for tensor in layer.weights {
               let range = tensor.range(ofRows: row..<row + 1)
               addRow(
-                UnsafeBufferPointer(rebasing: mean[range]), scale: a, columns: c(layer, member),
+                UnsafeBufferPointer(rebasing: mean[range]), scale: a, columns: columnWeights,
                 to: UnsafeMutableBufferPointer(rebasing: result[range]))
             }
             for tensor in layer.biases {

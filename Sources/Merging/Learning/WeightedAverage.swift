@@ -14,7 +14,7 @@ extension MergeMethod {
   ) -> MergeMethod {
     MergeMethod(
       name, "a mean in which each unit has learned weights of the members, \(source)",
-      needs: objective.needs, isShared: true,
+      needs: objective.needs, isShared: true, folds: true,
       settings: [
         LearningSettings.epochs.declaration, WeightedAverage.learningRate.declaration,
         LearningSettings.schedule.declaration,

@@ -45,7 +45,7 @@ public struct ActivationMatching: MergeStep, Sendable {
   }
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
-    let sums = try resources.sums(for: name)
+    let sums = try resources.sums(for: name, of: state.graph)
     let aligned = state.alignedMembers
     let comparable = state.comparableMembers
     var alignment = state.alignment
@@ -67,10 +67,13 @@ public struct ActivationMatching: MergeStep, Sendable {
     state.align(by: alignment)
   }
 
-  /// The members but the first, so many at a time that their correlations stay within some 8 MiB a group and shard.
+  /// The members but the first, so many at a time that their correlations stay within some 8 MiB a shard.
   private static func portions(of members: [Network]) -> [Range<Int>] {
-    let width = members[0].graph.symmetry.groups.map(\.count).max() ?? 1
-    let size = max(1, (1 << 20) / (width * width))
+    let graph = members[0].graph
+    let numbers = graph.symmetry.groups.reduce(0) {
+      $0 + $1.count * $1.count * graph.activations(of: $1).count
+    }
+    let size = max(1, (1 << 20) / max(numbers, 1))
     return stride(from: 1, to: members.count, by: size).map {
       $0..<min($0 + size, members.count)
     }
@@ -102,26 +105,31 @@ extension SampleSums {
   fileprivate func correlations(
     of networks: ArraySlice<Network>, with reference: Network, for method: String
   ) throws -> [[Matrix]] {
+    let graph = reference.graph
+    let nodes = graph.symmetry.groups.map(graph.activations)
+    let looked = nodes.flatMap(\.self)
+    let statistic = SampleStatistic(.products, at: looked, of: [reference] + networks)
+    let sums = looked.isEmpty ? [] : try sum(statistic)
+    var sites = zip(looked, statistic.sites).makeIterator()
     var result: [[Matrix]] = networks.map { _ in [] }
-    for group in reference.graph.symmetry.groups {
+    for (group, nodes) in zip(graph.symmetry.groups, nodes) {
       let units = group.count
       var means = networks.map { _ in Matrix(rows: units, columns: units) }
-      let nodes = reference.graph.activations(of: group)
-      for node in nodes {
-        let sums = try sum(SampleStatistic(.products, at: node, of: [reference] + networks))
-        guard sums.allSatisfy(\.isFinite) else {
+      for _ in nodes {
+        guard let (node, site) = sites.next() else { continue }
+        guard sums[site.range].allSatisfy(\.isFinite) else {
           throw MergeError(
-            "\(method): activations of \(reference.graph.nodes[node].name) are infinite in a"
+            "\(method): activations of \(graph.nodes[node].name) are infinite in a"
               + " member: its weights are huge", isAboutWeights: true)
         }
         let moments = (0...networks.count).map {
-          UnitMoments(sums: sums[$0 * 2 * units..<($0 + 1) * 2 * units], sampleCount: sampleCount)
+          UnitMoments(site, sums, network: $0, sampleCount: sampleCount)
         }
         for place in means.indices {
-          let start = (moments.count * 2 + place * units) * units
+          let start = site.range.lowerBound + (moments.count * 2 + place * units) * units
           let found = correlation(
             sums[start..<start + units * units], moments[0], moments[place + 1],
-            sampleCount: sampleCount)
+            sampleCount: sampleCount * site.pixels)
           if nodes.count == 1 {
             means[place] = found
           } else {

@@ -5,7 +5,7 @@ extension MergeMethod {
   public static let straightThrough = MergeMethod(
     "straight-through",
     "the mean after matching each member to member 0 for the loss midway between them",
-    needs: .trainingData,
+    needs: .trainingData, folds: true,
     settings: [StraightThrough.epochs.declaration, StraightThrough.learningRate.declaration]
   ) {
     StraightThrough(

@@ -28,10 +28,10 @@ public struct MergeMethod: Sendable {
     case nothing
   }
 
-  /// Whether it can do with members that read and write images, though it looks at what they make of samples.
-  ///
-  /// A method that needs no samples always can.
-  public let takesImages: Bool
+  /// Whether it sees members with batch normalisation as what they compute, each normalisation folded into the layer before it.
+  public let folds: Bool
+
+  private let obstacle: @Sendable (Graph) -> String?
 
   /// Whether it works on one member and is no merge: what merges are held against.
   public let isControl: Bool
@@ -63,14 +63,16 @@ public struct MergeMethod: Sendable {
   ///   - needs: what it cannot do without.
   ///   - isShared: whether all workers take the step together.
   ///   - othersNeed: what workers other than the first need to take part.
-  ///   - takesImages: whether it can do with convolutional members though it needs samples.
+  ///   - folds: whether batch normalisations are folded while it works.
+  ///   - obstacle: what keeps it from taking members of a graph, in words that follow its name; nil if nothing does.
   ///   - isControl: whether it is no merge, but what merges are held against.
   ///   - settings: what may be set, ``Setting/declaration`` of each.
   ///   - make: gives the step for some settings.
   public init(
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
     othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
-    takesImages: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
+    folds: Bool = false, obstacle: @escaping @Sendable (Graph) -> String? = { _ in nil },
+    isControl: Bool = false, settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
     self.name = name
@@ -78,7 +80,8 @@ public struct MergeMethod: Sendable {
     self.needs = needs
     self.isShared = isShared
     self.othersNeed = othersNeed
-    self.takesImages = takesImages
+    self.folds = folds
+    self.obstacle = obstacle
     self.isControl = isControl
     self.settings = settings
     self.make = make
@@ -86,12 +89,18 @@ public struct MergeMethod: Sendable {
 
   /// Why the method cannot take members of a graph; nil if it can.
   public func problem(for graph: Graph) -> String? {
-    guard graph.hasImages, needs.data, !takesImages else { return nil }
-    return
-      "\(name): the networks have convolutions, and this method compares units of dense layers alone;"
-      + " choose methods that need no images, or refit-head, refit-head-labels and fine-tune behind them"
+    if let obstacle = obstacle(graph) { return "\(name): \(obstacle)" }
+    guard folds else { return nil }
+    do {
+      _ = try FoldedGraph(graph)
+      return nil
+    } catch {
+      return "\(name): \(error)"
+    }
   }
 
   /// The step that does it.
-  public func step(_ values: SettingValues = SettingValues()) -> any MergeStep { make(values) }
+  public func step(_ values: SettingValues = SettingValues()) -> any MergeStep {
+    folds ? FoldedStep(make(values)) : make(values)
+  }
 }

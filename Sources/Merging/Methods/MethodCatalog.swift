@@ -23,7 +23,7 @@ public struct MethodCatalog: Sendable {
     ),
     (
       "Correction of a merged network",
-      [.repair, .rescale, .restoreLengths, .refitHead, .refitHeadLabels, .leastSquares]
+      [.repair, .reset, .rescale, .restoreLengths, .refitHead, .refitHeadLabels, .leastSquares]
     ),
     ("Selection: not an average of all members", [.neuronSelection, .greedySoup]),
     ("Controls, to hold merges against", [.bestMember, .randomNetwork, .fineTune, .fineTuneBoth]),

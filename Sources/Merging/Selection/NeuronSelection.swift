@@ -10,7 +10,7 @@ extension MergeMethod {
       NeuronSelection.isAlone(
         graph, values[NeuronSelection.selection], values[NeuronSelection.head])
         ? .nothing : .members
-    },
+    }, folds: true,
     settings: [
       NeuronSelection.width.declaration, NeuronSelection.selection.declaration,
       NeuronSelection.head.declaration,
@@ -93,8 +93,8 @@ public struct NeuronSelection: MergeStep, Sendable {
   private typealias Kept = (member: Int, index: Int)
 
   public func apply(to state: inout MergeState, with resources: MergeResources) throws {
-    let sums = try resources.sums(for: "neuron-selection")
     let (members, graph) = (state.members, state.graph)
+    let sums = try resources.sums(for: "neuron-selection", of: graph)
     guard width <= Float(members.count) else {
       throw MergeError(
         "neuron-selection(width=\(width)): there are \(members.count) members, and no more units"
@@ -126,8 +126,7 @@ public struct NeuronSelection: MergeStep, Sendable {
         kept[group] = found
         units = found
       }
-      let isMixing =
-        weight.shape.count > 1 && graph.symmetry.group(of: weight, axis: 1) != nil
+      let isMixing = graph.columns(of: node) != nil
       if !isMixing, let units {
         copy(units, of: members, node, into: &network)
       } else if isMixing, units != nil || head == .logits || node != graph.nodes.count - 1 {
@@ -237,17 +236,17 @@ public struct NeuronSelection: MergeStep, Sendable {
     _ node: Int, to units: [Kept]?, of members: [Network], in network: inout Network,
     _ sums: SampleSums
   ) throws {
-    guard let weight = network.graph.weight(of: node),
-      let source = network.graph.inputs(of: node)[0]
-    else { return }
+    guard let weight = network.graph.weight(of: node) else { return }
     if units == nil, let head = joinedHead(node, of: members, network.graph) {
       return network.setLayer(node, head)
     }
-    let below = network.part(upTo: source)
+    let features = LayerInputs(of: network, node)
     let targets = targets(node, units, of: members)
-    let equations = try sums.equations(features: weight.columns, targets: weight.shape[0]) {
-      inputs, count, _ in
-      (below.outputs(inputs, rows: count), targets(inputs, count))
+    let equations = try sums.equations(
+      features: weight.columns, targets: weight.shape[0], pixels: features.pixels,
+      atATime: features.rowsAtATime
+    ) { inputs, count, _ in
+      (features.of(inputs, rows: count), targets(inputs, count * features.pixels))
     }
     do {
       network.setLayer(node, try equations.layer(ridge: Self.ridge))
@@ -277,13 +276,14 @@ public struct NeuronSelection: MergeStep, Sendable {
     return (weights, mean(of: members.map { Array($0.parameters[bias.range]) }))
   }
 
-  /// What a layer is fitted to, for some samples: rows × its units.
+  /// What a layer is fitted to, for some samples: rows × its units, a row a sample or a pixel.
   private func targets(
     _ node: Int, _ units: [Kept]?, of members: [Network]
   ) -> @Sendable ([Float], Int) -> [Float] {
+    let pixels = members[0].graph.unitsAndPixels(of: node).pixels
     guard let units else {
       let parts = members.map { $0.part(upTo: node) }
-      return { inputs, rows in mean(of: parts.map { $0.outputs(inputs, rows: rows) }) }
+      return { inputs, rows in mean(of: parts.map { $0.outputs(inputs, rows: rows / pixels) }) }
     }
     // Each member up to the units that were kept of it, and their places in the merged layer.
     let sources = members.indices.compactMap { member -> (network: Network, places: [Int])? in
@@ -295,7 +295,7 @@ public struct NeuronSelection: MergeStep, Sendable {
     return { inputs, rows in
       var result = [Float](repeating: 0, count: rows * count)
       for source in sources {
-        let own = source.network.outputs(inputs, rows: rows)
+        let own = source.network.outputs(inputs, rows: rows / pixels)
         for row in 0..<rows {
           for (column, place) in source.places.enumerated() {
             result[row * count + place] = own[row * source.places.count + column]

@@ -14,10 +14,21 @@ public enum UnitSelection: String, CaseIterable, Sendable {
 /// The units of a group, of all members, as the layers that mix them read them: centred, and each scaled by the norm of its
 /// outgoing weights.
 struct GroupActivations: Sendable {
-  /// What gives each reader its inputs, of each member; and what the inputs are multiplied by.
-  private let readers: [(below: [Network], scales: [Float])]
+  /// What gives each reader its inputs, of each member; what the inputs are multiplied by; and the pixels that are looked at.
+  private let readers: [Reader]
   private let units: Int
   private let memberCount: Int
+
+  private struct Reader: Sendable {
+    let below: [NetworkView]
+    let scales: [Float]
+    /// How many pixels a sample has, and which are looked at.
+    let pixels: Int
+    let looked: [Int]
+  }
+
+  /// The pixels of an image that are looked at, at most: neighbours tell much the same.
+  private static let mostPixels = 16
 
   /// Samples to select on, if one worker selects.
   private static let samples = 8192
@@ -31,11 +42,19 @@ struct GroupActivations: Sendable {
     units = group.count
     memberCount = members.count
     readers = graph.readers(of: group).compactMap { reader in
-      graph.inputs(of: reader)[0].map { source in
-        (members.map { $0.part(upTo: source) }, members.flatMap { $0.outgoingNorms(reader) })
+      graph.source(of: reader).map { source in
+        let pixels = graph.unitsAndPixels(of: source).pixels
+        let step = (pixels + Self.mostPixels - 1) / Self.mostPixels
+        return Reader(
+          below: members.map { NetworkView([source], of: $0) },
+          scales: members.flatMap { $0.outgoingNorms(reader) }, pixels: pixels,
+          looked: Array(stride(from: step / 2, to: pixels, by: step)))
       }
     }
   }
+
+  /// How many samples are taken at a time at most.
+  private var rowsAtATime: Int { readers.map { $0.below[0].rowsAtATime }.min() ?? 1 }
 
   private var columns: Int { memberCount * units }
 
@@ -74,18 +93,19 @@ struct GroupActivations: Sendable {
     return pivotedColumns(of: matrix, count: count, threads: threads)
   }
 
-  /// What some samples give all members' units, samples × M n.
+  /// What some samples give all members' units, samples, or those of their pixels that are looked at, × M n.
   private func activations(
-    _ below: [Network], _ inputs: [Float], rows: Int, threads: Int = 1
+    _ reader: Reader, _ inputs: [Float], rows: Int, threads: Int = 1
   ) -> Matrix {
     let outputs = concurrentMap(memberCount, threads: threads) {
-      below[$0].outputs(inputs, rows: rows)
+      reader.below[$0].values(inputs, rows: rows)[0]
     }
-    var result = Matrix(rows: rows, columns: columns)
+    let places = (0..<rows).flatMap { row in reader.looked.map { row * reader.pixels + $0 } }
+    var result = Matrix(rows: places.count, columns: columns)
     for (member, output) in outputs.enumerated() {
-      for row in 0..<rows {
+      for (row, place) in places.enumerated() {
         let target = row * columns + member * units
-        for unit in 0..<units { result.elements[target + unit] = output[row * units + unit] }
+        for unit in 0..<units { result.elements[target + unit] = output[place * units + unit] }
       }
     }
     return result
@@ -104,9 +124,11 @@ struct GroupActivations: Sendable {
       repeating: 0, count: SampleShards.chunkSize * part.samples.features)
     for reader in readers {
       var own = Matrix(rows: 0, columns: columns)
-      for chunk in SampleShards.chunks(of: each) {
+      // Of images fewer than of vectors, whose pixels make up for it; never so few that they are all alike.
+      let samples = min(each, max(each / reader.looked.count * 2, 256))
+      for chunk in SampleShards.chunks(of: samples).flatMap({ $0.cut(into: rowsAtATime) }) {
         part.samples.write(chunk, into: &buffer)
-        let some = activations(reader.below, buffer, rows: chunk.count, threads: threads)
+        let some = activations(reader, buffer, rows: chunk.count, threads: threads)
         own = Matrix(
           rows: own.rows + some.rows, columns: columns, elements: own.elements + some.elements)
       }
@@ -145,12 +167,13 @@ struct GroupActivations: Sendable {
         repeating: 0, count: SampleShards.chunkSize * part.samples.features)
       for (place, reader) in readers.enumerated() {
         var sums = [Double](repeating: 0, count: length)
-        for (index, chunk) in part.chunks.enumerated() {
+        let chunks = part.chunks.flatMap { $0.cut(into: rowsAtATime) }
+        for (index, chunk) in chunks.enumerated() {
           part.samples.write(chunk, into: &buffer)
-          let some = activations(reader.below, buffer, rows: chunk.count)
+          let some = activations(reader, buffer, rows: chunk.count)
           var random = RandomStream(seed: seed, "sketch", place, number, index)
-          var signs = Matrix(rows: chunk.count, columns: rows + 1)
-          for row in 0..<chunk.count {
+          var signs = Matrix(rows: some.rows, columns: rows + 1)
+          for row in 0..<some.rows {
             var bits: UInt64 = 0
             for column in 0..<rows {
               if column.isMultiple(of: 64) { bits = random.next() }
@@ -160,9 +183,9 @@ struct GroupActivations: Sendable {
           }
           // The row of ones gives the columns' sums, and the signs' own sums follow.
           addProduct(
-            signs.elements, rows + 1, some.elements, columns, rows: chunk.count, to: &sums,
+            signs.elements, rows + 1, some.elements, columns, rows: some.rows, to: &sums,
             at: 0, stride: columns)
-          let own = columnSums(signs.elements, rows: chunk.count, columns: rows + 1)
+          let own = columnSums(signs.elements, rows: some.rows, columns: rows + 1)
           for (row, sum) in own.dropLast().enumerated() { sums[(rows + 1) * columns + row] += sum }
         }
         result += sums.map { Float($0) }
@@ -173,7 +196,8 @@ struct GroupActivations: Sendable {
       let sum = added(parts)
       for (place, reader) in readers.enumerated() {
         let own = sum[place * length..<(place + 1) * length].map { $0 }
-        let means = own[rows * columns..<(rows + 1) * columns].map { $0 / Float(sampleCount) }
+        let count = Float(sampleCount * reader.looked.count)
+        let means = own[rows * columns..<(rows + 1) * columns].map { $0 / count }
         var sketch = Matrix(
           rows: rows, columns: columns, elements: Array(own[..<(rows * columns)]))
         for row in 0..<rows {
@@ -197,7 +221,7 @@ struct GroupActivations: Sendable {
   private func selectFromProducts(
     _ count: Int, _ sums: SampleSums, threads: Int
   ) throws -> [Int] {
-    let (columns, readers, sampleCount) = (columns, readers, Float(sums.sampleCount))
+    let (columns, readers, sampleCount) = (columns, readers, sums.sampleCount)
     let length = NormalEquations.packedCount(features: columns, targets: 0)
     return try sums.reduce(of: readers.count * length) { part, _ -> [Float] in
       var result: [Float] = []
@@ -205,10 +229,10 @@ struct GroupActivations: Sendable {
         repeating: 0, count: SampleShards.chunkSize * part.samples.features)
       for reader in readers {
         var equations = NormalEquations(features: columns, targets: 0)
-        for chunk in part.chunks {
+        for chunk in part.chunks.flatMap({ $0.cut(into: rowsAtATime) }) {
           part.samples.write(chunk, into: &buffer)
-          let some = activations(reader.below, buffer, rows: chunk.count)
-          equations.add(some.elements, [], rows: chunk.count, parallelism: .whole)
+          let some = activations(reader, buffer, rows: chunk.count)
+          equations.add(some.elements, [], rows: some.rows, parallelism: .whole)
         }
         result += equations.packed
       }
@@ -220,8 +244,9 @@ struct GroupActivations: Sendable {
         let equations = NormalEquations(
           features: columns, targets: 0, packed: Array(sum[place * length..<(place + 1) * length]))
         let side = columns + 1
+        let count = Float(sampleCount * reader.looked.count)
         for row in 0..<columns {
-          let mean = Float(equations.sums[row * side + columns]) / sampleCount
+          let mean = Float(equations.sums[row * side + columns]) / count
           for column in 0..<columns {
             let centred =
               Float(equations.sums[row * side + column])
@@ -246,11 +271,17 @@ func added(_ parts: [ArraySlice<Float>]) -> [Float] {
 extension Network {
   /// The norm of the weights that a linear node gives each unit that it reads.
   fileprivate func outgoingNorms(_ reader: Int) -> [Float] {
-    guard let tensor = graph.weight(of: reader) else { return [] }
-    let weights = matrix(tensor)
-    return (0..<weights.columns).map { unit in
-      (0..<weights.rows).reduce(Float(0)) { $0 + weights[$1, unit] * weights[$1, unit] }
-        .squareRoot()
+    guard let tensor = graph.weight(of: reader), let columns = graph.columns(of: reader) else {
+      return []
     }
+    let weights = matrix(tensor)
+    var squares = [Float](
+      repeating: 0, count: graph.symmetry.groups[columns.group].count)
+    for (column, unit) in columns.units.enumerated() {
+      squares[unit] = (0..<weights.rows).reduce(squares[unit]) {
+        $0 + weights[$1, column] * weights[$1, column]
+      }
+    }
+    return squares.map { $0.squareRoot() }
   }
 }

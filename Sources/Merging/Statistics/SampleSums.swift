@@ -18,8 +18,8 @@ public struct SampleSums: Sendable {
 
   private enum Source {
     case whole(any Samples, SampleShards)
-    /// By member; nil where another worker has them.
-    case sharded([(any Samples)?])
+    /// By member, and how many of each are added up; nil where another worker has them.
+    case sharded([(any Samples)?], [Int])
   }
 
   private let source: Source
@@ -40,9 +40,28 @@ public struct SampleSums: Sendable {
   ///   - counts: how many samples each has.
   ///   - team: the workers; shard m is with ``Team/worker(of:)`` m.
   public init(_ shards: [(any Samples)?], counts: [Int], team: any Team) {
-    source = .sharded(shards)
+    source = .sharded(shards, counts)
     sampleCount = counts.reduce(0, +)
     self.team = team
+  }
+
+  private init(_ source: Source, sampleCount: Int, team: any Team) {
+    (self.source, self.sampleCount, self.team) = (source, sampleCount, team)
+  }
+
+  /// Sums over the first samples alone, where there are more; of shards over the same share of each, and at least one.
+  ///
+  /// An image counts as often as it has pixels, so that some thousands are as good as all.
+  func limited(to most: Int) -> SampleSums {
+    guard sampleCount > most else { return self }
+    switch source {
+    case .whole(let samples, _):
+      return SampleSums(
+        .whole(samples, SampleShards(sampleCount: most)), sampleCount: most, team: team)
+    case .sharded(let shards, let counts):
+      let fewer = counts.map { ($0 * most + sampleCount - 1) / sampleCount }
+      return SampleSums(.sharded(shards, fewer), sampleCount: fewer.reduce(0, +), team: team)
+    }
   }
 
   /// Whether samples lie with different workers.
@@ -54,7 +73,7 @@ public struct SampleSums: Sendable {
   public var partCount: Int {
     switch source {
     case .whole(_, let shards): shards.count
-    case .sharded(let shards): shards.count
+    case .sharded(let shards, _): shards.count
     }
   }
 
@@ -63,12 +82,12 @@ public struct SampleSums: Sendable {
     switch source {
     case .whole(let samples, let shards):
       return Part(samples: samples, chunks: shards.chunks(of: number), labels: samples.labels)
-    case .sharded(let shards):
+    case .sharded(let shards, let counts):
       guard let samples = shards[number] else {
         preconditionFailure("shard \(number) is with another worker")
       }
       return Part(
-        samples: samples, chunks: SampleShards.chunks(of: samples.count), labels: samples.labels)
+        samples: samples, chunks: SampleShards.chunks(of: counts[number]), labels: samples.labels)
     }
   }
 

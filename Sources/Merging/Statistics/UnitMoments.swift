@@ -36,12 +36,27 @@ struct UnitMoments: Equatable, Sendable {
 }
 
 extension SampleSums {
-  /// The moments of a node's outputs, of each network.
+  /// The moments of a node's units, of each network.
   func moments(of networks: [Network], at node: Int) throws -> [UnitMoments] {
-    let sums = try sum(SampleStatistic(.moments, at: node, of: networks))
-    let length = sums.count / networks.count
-    return networks.indices.map {
-      UnitMoments(sums: sums[$0 * length..<($0 + 1) * length], sampleCount: sampleCount)
+    try moments(of: networks, at: [node]).map { $0[0] }
+  }
+
+  /// The moments of the units of some nodes, [network][node], of one pass over the samples.
+  func moments(of networks: [Network], at nodes: [Int]) throws -> [[UnitMoments]] {
+    guard !nodes.isEmpty else { return networks.map { _ in [] } }
+    let statistic = SampleStatistic(.moments, at: nodes, of: networks)
+    let sums = try sum(statistic)
+    return networks.indices.map { number in
+      statistic.sites.map { UnitMoments($0, sums, network: number, sampleCount: sampleCount) }
     }
+  }
+}
+
+extension UnitMoments {
+  /// A network's moments at a site, out of sums that begin with those of all networks.
+  init(_ site: SampleStatistic.Site, _ sums: [Double], network: Int, sampleCount: Int) {
+    let start = site.range.lowerBound + network * 2 * site.units
+    self.init(
+      sums: sums[start..<start + 2 * site.units], sampleCount: sampleCount * site.pixels)
   }
 }

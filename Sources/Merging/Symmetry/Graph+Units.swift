@@ -9,8 +9,21 @@ extension Graph {
   /// What a node adds to its units; nil for a node that adds nothing.
   func bias(of node: Int) -> TensorLayout? { tensors(of: node).first { $0.role == .bias } }
 
-  /// The nodes that can be fitted by least squares: their output is linear in their parameters, and mixes units.
-  var linearNodes: [Int] { nodes.indices.filter { nodes[$0].layer is Dense } }
+  /// The nodes whose units are sums over the units that they read: dense layers, and convolutions without groups.
+  var mixingNodes: [Int] {
+    nodes.indices.filter {
+      nodes[$0].layer is Dense || (nodes[$0].layer as? Conv2d)?.groups == 1
+    }
+  }
+
+  /// The nodes that can be fitted by least squares: they mix units, and have biases.
+  var linearNodes: [Int] { mixingNodes.filter { bias(of: $0) != nil } }
+
+  /// How many units a node's value has, and how many pixels a sample of it has: channels and their pixels, or numbers of a vector.
+  func unitsAndPixels(of node: Int) -> (units: Int, pixels: Int) {
+    let shape = shape(of: node)
+    return (shape[0], shape.dropFirst().reduce(1, *))
+  }
 
   /// The nodes whose units are hidden and can be scaled and shifted by their own weights and biases, in topological order.
   var correctableNodes: [Int] {
@@ -19,20 +32,47 @@ extension Graph {
     }
   }
 
-  /// The linear nodes that mix a group's units.
-  func readers(of group: Symmetry.Group) -> [Int] {
-    linearNodes.filter { node in
-      weight(of: node).map { symmetry.group(of: $0, axis: 1) == group.index } ?? false
+  /// Where a node's weights number units that it reads: which group's, and how many columns of a row each has.
+  struct Columns: Sendable {
+    let group: Int
+    /// Of each column of a row of weights, the unit.
+    let units: [Int]
+  }
+
+  /// The hidden units that a mixing node reads; nil if it reads none, or units of several groups.
+  func columns(of node: Int) -> Columns? {
+    guard let weight = weight(of: node), weight.shape.count > 1 else { return nil }
+    let found = symmetry.groups.flatMap { group in
+      group.places.filter { !$0.isBuffer && $0.axis == 1 && $0.tensor == weight }.map {
+        (group: group.index, place: $0)
+      }
     }
+    guard found.count == 1 else { return nil }
+    let taps = weight.shape.dropFirst(2).reduce(1, *)
+    var units = [Int](repeating: -1, count: weight.columns)
+    for (unit, entries) in found[0].place.entries.enumerated() {
+      for entry in entries { for tap in 0..<taps { units[entry * taps + tap] = unit } }
+    }
+    return units.contains(-1) ? nil : Columns(group: found[0].group, units: units)
+  }
+
+  /// The nodes that mix a group's units, and no others.
+  func readers(of group: Symmetry.Group) -> [Int] {
+    mixingNodes.filter { columns(of: $0)?.group == group.index }
+  }
+
+  /// The node whose value a mixing node reads, as an image where a vector was made of one; nil for the graph's input.
+  func source(of node: Int) -> Int? {
+    guard case .some(let source) = inputs(of: node)[0] else { return nil }
+    return nodes[source].layer is Flatten ? inputs(of: source)[0] : source
   }
 
   /// The nodes whose values the readers of a group read, each once: the group's activations.
   func activations(of group: Symmetry.Group) -> [Int] {
     var result: [Int] = []
     for reader in readers(of: group) {
-      for case .some(let source) in inputs(of: reader) where !result.contains(source) {
-        result.append(source)
-      }
+      guard let source = source(of: reader), !result.contains(source) else { continue }
+      result.append(source)
     }
     return result
   }
@@ -57,13 +97,10 @@ extension Network {
       return whole.parameters[start..<start + columns]
     }
     let biases = units.map { whole.parameters[bias.range.lowerBound + $0] }
-    let node = whole.graph.nodes[last]
     do {
-      let graph = try Graph(
-        input: whole.graph.inputShape,
-        whole.graph.nodes.dropLast() + [Node(node.name, Dense(units.count), reads: node.inputs)])
       return Network(
-        graph, parameters: Array(whole.parameters[..<weight.range.lowerBound]) + rows + biases,
+        try graph.graph(upTo: node, units: units.count),
+        parameters: Array(whole.parameters[..<weight.range.lowerBound]) + rows + biases,
         buffers: whole.buffers)
     } catch {
       preconditionFailure("a part of \(graph) is no graph: \(error)")

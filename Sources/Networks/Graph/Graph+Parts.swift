@@ -6,16 +6,34 @@ extension Graph {
     let buffers: [Range<Int>]
   }
 
+  /// The graph whose output is a node's value of some units: a part with that layer made narrower.
+  public func graph(upTo node: Int, units: Int) throws(GraphError) -> Graph {
+    let whole = part(upTo: node).graph
+    let last = whole.nodes[whole.nodes.count - 1]
+    return try Graph(
+      input: inputShape,
+      whole.nodes.dropLast()
+        + [Node(last.name, last.layer.resized(to: units), reads: last.inputs)], isPart: true)
+  }
+
   /// The graph whose output is a node's value: the node, and all that it depends on.
   ///
   /// An image is put out pixel by pixel, its channels side by side.
   public func part(upTo node: Int) -> Part {
+    part(nodesBelow([node]), input: inputShape)
+  }
+
+  /// The part that some nodes depend on, themselves included; at least one. Its output is the last of them.
+  func part(upTo nodes: [Int]) -> Part { part(nodesBelow(nodes), input: inputShape) }
+
+  /// Some nodes and all that they depend on, in order.
+  func nodesBelow(_ some: [Int]) -> [Int] {
     var isNeeded = [Bool](repeating: false, count: nodes.count)
-    isNeeded[node] = true
-    for index in (0...node).reversed() where isNeeded[index] {
+    for node in some { isNeeded[node] = true }
+    for index in nodes.indices.reversed() where isNeeded[index] {
       for source in inputs(of: index) { source.map { isNeeded[$0] = true } }
     }
-    return part(nodes.indices.filter { isNeeded[$0] }, input: inputShape)
+    return nodes.indices.filter { isNeeded[$0] }
   }
 
   /// The first node and the rest of the graph, whose input is the first node's value; nil if more than the first

@@ -41,7 +41,7 @@ public struct Graph: Sendable {
   private let familyText: String?
 
   let shapes: Shapes
-  let plan: Plan
+  private(set) var plan: Plan
 
   /// A graph of nodes in any order that reads only what is there.
   ///
@@ -96,6 +96,22 @@ public struct Graph: Sendable {
 
   /// How many numbers a sample of the output has: the classes.
   public var outputs: Int { shapes.values[nodes.count].reduce(1, *) }
+
+  /// The shape of a sample of a node's value.
+  public func shape(of node: Int) -> Shape { shapes.values[node + 1] }
+
+  /// The shapes of what a node reads.
+  public func inputShapes(of node: Int) -> [Shape] { shapes.inputs(of: node) }
+
+  /// The nodes that read a node's value.
+  public func readers(of node: Int) -> [Int] { shapes.readers[node + 1] }
+
+  /// The graph as a pass runs it that keeps the own values of some nodes, before any ReLU that they would have taken on.
+  func exposing(_ nodes: [Int]) -> Graph {
+    var graph = self
+    graph.plan = Plan(self.nodes, shapes, tensors: tensors, buffers: buffers, exposing: nodes)
+    return graph
+  }
 
   /// The tensors of a node, in its layer's order.
   public func tensors(of node: Int) -> [TensorLayout] { tensors.filter { $0.node == node } }

@@ -33,12 +33,17 @@ struct Plan: Sendable {
     fileprivate(set) var size = 0
   }
 
-  init(_ nodes: [Node], _ shapes: Shapes, tensors: [TensorLayout], buffers: [TensorLayout]) {
+  /// A plan that keeps the own values of nodes that are to be looked at: their ReLU is left to itself.
+  init(
+    _ nodes: [Node], _ shapes: Shapes, tensors: [TensorLayout], buffers: [TensorLayout],
+    exposing exposed: [Int] = []
+  ) {
     let output = nodes.count
     /// The ReLU that takes a node's value away from it, by the value it leaves.
     func rectified(_ node: Int) -> Int? {
-      guard nodes[node].layer.canRectify, node + 1 != output, shapes.readers[node + 1].count == 1,
-        let reader = shapes.readers[node + 1].first, nodes[reader].layer is ReLU
+      guard nodes[node].layer.canRectify, node + 1 != output, !exposed.contains(node),
+        shapes.readers[node + 1].count == 1, let reader = shapes.readers[node + 1].first,
+        nodes[reader].layer is ReLU
       else { return nil }
       return reader + 1
     }

@@ -86,7 +86,7 @@ struct Shapes: Sendable {
       readers.append([])
       numbers[node.name] = index + 1
     }
-    for (index, node) in nodes.dropLast().enumerated() where readers[index + 1].isEmpty {
+    for (index, node) in nodes.dropLast().enumerated() where readers[index + 1].isEmpty && !isPart {
       throw GraphError(
         node.name, "nobody reads its value, and the output is \"\(nodes[nodes.count - 1].name)\"")
     }

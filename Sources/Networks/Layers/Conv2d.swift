@@ -78,7 +78,8 @@ public struct Conv2d: Layer {
     ]
   }
 
-  private func convolution(of input: Shape) -> Convolution {
+  /// What the layer computes of an image.
+  public func convolution(of input: Shape) -> Convolution {
     Convolution(
       inputs: input[0], outputs: outputs, height: input[1], width: input[2],
       kernel: (kernel.height, kernel.width), stride: stride, padding: padding, dilation: dilation,

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 import TestSupport
 import Testing
 
@@ -35,6 +36,22 @@ import Testing
     let problem = Problem(n, columns: 3)
     let solution = try solvePositiveDefinite(problem.a, n, problem.b, columns: 3)
     #expect(largestDifference(solution, problem.x) < 1e-10)
+  }
+
+  @Test(arguments: [1, 127, 128, 129, 300])
+  func `by blocks the factor and the solution are the same`(n: Int) throws {
+    let problem = Problem(n, columns: 3)
+    let expected = try choleskyFactor(problem.a, n)
+    var lower = problem.a
+    #expect(factorizeInBlocks(&lower, n) == nil)
+    #expect(largestDifference(lower, expected) < 1e-12)
+    var x = problem.b
+    solveTriangles(lower, n, &x, columns: 3)
+    #expect(largestDifference(x, problem.x) < 1e-10)
+    // Of the last block.
+    var broken = problem.a
+    broken[n * n - 1] = -1
+    #expect(factorizeInBlocks(&broken, n) == n - 1)
   }
 
   @Test func `only the lower triangle is read`() throws {

@@ -23,7 +23,9 @@ extension Graph {
     part(nodesBelow([node]), input: inputShape)
   }
 
-  /// The part that some nodes depend on, themselves included; at least one. Its output is the last of them.
+  /// The part that some nodes depend on, themselves included.
+  ///
+  /// Its output is the last of them; there is at least one.
   func part(upTo nodes: [Int]) -> Part { part(nodesBelow(nodes), input: inputShape) }
 
   /// Some nodes and all that they depend on, in order.

@@ -53,10 +53,16 @@ extension Graph {
 extension Recipe {
   /// The ways to merge a run's members unless others are asked for: the thesis' two, and the best there is that the network allows.
   public func chains(for graph: Graph) -> [MethodChain] {
-    let chains = chains
-    let possible = chains.filter { $0.problem(for: graph) == nil }
-    return possible.count == chains.count
-      ? chains : possible + [MethodChain(.mergeMany, .refitHead)]
+    guard graph.hasImages else { return chains }
+    return graph.nodes.contains { $0.layer is BatchNorm }
+      ? [
+        MethodChain(.naive, .reset), MethodChain(.weightMatching, .reset),
+        MethodChain(.activationMatching, .leastSquares),
+      ]
+      : [
+        MethodChain(.naive), MethodChain(.weightMatching, .repair),
+        MethodChain(.activationMatching, .leastSquares),
+      ]
   }
 
   /// Those of perceptrons.

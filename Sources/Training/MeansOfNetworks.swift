@@ -158,7 +158,7 @@ private func evaluate(
 }
 
 /// The summed cross entropy of logits, and how many labels have the largest; ties go to the lowest class.
-private func summedLoss(_ logits: [Float], labels: [Int]) -> (loss: Double, correct: Int) {
+func summedLoss(_ logits: [Float], labels: [Int]) -> (loss: Double, correct: Int) {
   let classes = logits.count / labels.count
   var loss = 0.0
   var correct = 0

@@ -184,16 +184,11 @@ import Testing
       "least-squares", "neuron-selection", "refit-head", "unit-weights(epochs=0)", "repair",
       "rescale",
       "neuron-selection(selection=sketch)", "neuron-selection(selection=products)",
-      "unit-weights-both(epochs=0)", "permavg",
+      "unit-weights-both(epochs=0)", "permavg(epochs=0),harden", "permavg-labels(epochs=0),harden",
     ])
   func `what is fitted to equal members computes what they do`(text: String, chain: String) throws {
     let problem = try Problem(text)
     let member = problem.members[0]
-    guard chain != "permavg" else {
-      let error = #expect(throws: MergeError.self) { try problem.merge(chain) }
-      #expect(error?.description.contains("have convolutions") == true)
-      return
-    }
     let merged = try problem.merge(chain, [member, member]).network
     #expect(merged.graph == problem.graph)
     // Fits shrink a little; units that no sample moves are lost.
@@ -242,10 +237,23 @@ import Testing
     #expect(fitted < 0.8 * naive, "\(fitted) after \(naive)")
   }
 
-  @Test(arguments: graphs)
-  func `unit weights lower the loss`(text: String) throws {
+  @Test func `matrices do not mix channels of groups`() throws {
+    let text =
+      #"{"input":[4,6,6],"nodes":[{"name":"a","layer":"conv2d(8,kernel=3)","inputs":["input"]},"#
+      + #"{"name":"b","layer":"conv2d(8,kernel=3,groups=2)","inputs":["a"]},"#
+      + #"{"name":"flatten","layer":"flatten","inputs":["b"]},{"name":"head","layer":"dense(4)","inputs":["flatten"]}]}"#
+    let graph = try #require(Graph(text))
+    let problem = try #require(MergeMethod.permavg.problem(for: graph))
+    #expect(problem.contains("convolutions of groups of channels"))
+    #expect(MergeMethod.unitWeights.problem(for: graph) == nil)
+    #expect(MergeMethod.permavg.problem(for: try #require(Graph("resnet8"))) == nil)
+  }
+
+  @Test(arguments: graphs, ["unit-weights(epochs=6)", "permavg-labels(epochs=6)"])
+  func `means that are learned lower the loss`(text: String, method: String) throws {
     let problem = try Problem(text)
-    let merge = try problem.merge("weight-matching,unit-weights(epochs=6)")
+    let merge = try problem.merge("weight-matching,\(method)")
+    #expect((merge.softPermutations != nil) == method.hasPrefix("permavg"))
     let losses = merge.curves[0].epochs.map(\.loss)
     #expect(losses.count == 6)
     #expect(losses[5] < 0.95 * losses[0])

@@ -34,6 +34,7 @@ import Testing
   static let gradientGraphs = [
     ["7-9-4", "6-8-7-4", "5-6-7-8-3"],
     [TestGraphs.residual[0], TestGraphs.paired, TestGraphs.mixed],
+    [ConvolutionalMergeTests.shallow, "lenet5:1x12x12-4", "lenet5:2x12x12-3"],
   ]
 
   @Test(arguments: 0..<6, gradientGraphs)
@@ -63,7 +64,8 @@ import Testing
       let (member, layer) = (index / hidden.count, index % hidden.count)
       let norm = gradient.elements.reduce(0) { $0 + $1 * $1 }.squareRoot()
       #expect(norm > 1e-3)
-      let step: Float = 0.02
+      // Every pixel has units that turn on or off.
+      let step: Float = graph.hasImages ? 0.01 : 0.02
       let losses = try [step, -step].map { step in
         var moved = start
         accumulate(

@@ -7,7 +7,7 @@ import Testing
 
 /// Averages of members whose hidden units are mixed by matrices.
 @Suite struct PermutedAverageTests {
-  @Test(arguments: ["6-4", "6-7-4", "9-8-7-6-5"] + TestGraphs.all, [1, 2, 3, 4])
+  @Test(arguments: ["6-4", "6-7-4", "9-8-7-6-5", "cnn:2x8x8-4"] + TestGraphs.all, [1, 2, 3, 4])
   func `merging equal members by identities is the identity`(text: String, count: Int) throws {
     let graph = try #require(Graph(text))
     let member = randomNetwork(graph, seed: 1)
@@ -19,7 +19,7 @@ import Testing
     #expect(merged.graph == graph)
   }
 
-  @Test(arguments: ["6-7-4", "9-8-7-6-5"] + TestGraphs.all)
+  @Test(arguments: ["6-7-4", "9-8-7-6-5", "cnn:2x8x8-4"] + TestGraphs.all)
   func `merging by identities is the mean`(text: String) throws {
     let graph = try #require(Graph(text))
     let members = (0..<3).map { randomNetwork(graph, seed: $0) }
@@ -28,7 +28,7 @@ import Testing
     #expect(largestDifference(merged.parameters, mean) < 5e-7)
   }
 
-  @Test(arguments: ["6-7-4", "9-8-7-6-5", "5-300-260-3"] + TestGraphs.all)
+  @Test(arguments: ["6-7-4", "9-8-7-6-5", "5-300-260-3", "lenet5:2x12x12-4"] + TestGraphs.all)
   func `permuted copies are merged back by the inverse permutations`(text: String) throws {
     let graph = try #require(Graph(text))
     let original = randomNetwork(graph, seed: 1)

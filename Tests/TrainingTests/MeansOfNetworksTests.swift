@@ -134,4 +134,46 @@ import Training
     }
     #expect(results[0] == results[1])
   }
+
+  @Test(arguments: [1, 3])
+  func `means of convolutional networks have the statistics of images, and members their own`(
+    threads: Int
+  ) throws {
+    let set = try SyntheticImages(trainingCount: 300, testCount: 1).makePair().training
+    let images = Images(set, normalization: .symmetric)
+    let graph = try #require(Graph("resnet8"))
+    let networks = (0..<2).map { Network(graph, random: RandomStream(seed: 5, "network", $0)) }
+    let sample = images.prefix(200)
+    let values = lossAndAccuracy(
+      ofMeans: [[0, 1], [0.25, 0.75]], of: networks, on: images, statisticsOf: sample,
+      threads: threads)
+
+    let member = Scores(
+      Probabilities(logits: logits(of: networks[1], on: images), classes: 10), labels: images.labels
+    )
+    #expect(abs(values[0].loss - member.nll) < 1e-6)
+    #expect(values[0].accuracy == member.accuracy)
+
+    var mean = networks[0]
+    for i in mean.parameters.indices {
+      mean.parameters[i] = 0.25 * mean.parameters[i] + 0.75 * networks[1].parameters[i]
+    }
+    var inputs = [Float](repeating: 0, count: 200 * images.features)
+    sample.write(0..<200, into: &inputs)
+    // Run over and over, running statistics come to the batch's.
+    var slow = mean
+    var workspace = Workspace(graph, capacity: 200)
+    for _ in 0..<200 { slow.forwardTraining(inputs, rows: 200, workspace: &workspace) }
+    let fast = mean.withStatistics(of: inputs, rows: 200, threads: threads)
+    for buffer in graph.buffers where buffer.role != .count {
+      #expect(largestDifference(fast.buffers[buffer.range], slow.buffers[buffer.range]) < 1e-4)
+    }
+    let own = Scores(
+      Probabilities(logits: logits(of: fast, on: images), classes: 10), labels: images.labels)
+    #expect(abs(values[1].loss - own.nll) < 1e-4)
+  }
+}
+
+private func largestDifference(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Float {
+  zip(a, b).reduce(0) { max($0, abs($1.0 - $1.1)) }
 }

@@ -21,7 +21,8 @@ struct BarrierPlan {
   /// - Parameters:
   ///   - members: at least two.
   ///   - seed: of the choice of pairs, where there are too many, and of the draws.
-  init(members: Int, seed: UInt64) {
+  ///   - steps: between the first pair, which is drawn as a curve, and between the others, which only have to find the top of the hill.
+  init(members: Int, seed: UInt64, steps: (first: Int, others: Int) = (24, 10)) {
     self.members = members
     var pairs = (0..<members).flatMap { from in (from + 1..<members).map { (from, $0) } }
     let most = 6
@@ -30,9 +31,8 @@ struct BarrierPlan {
       let others = random.permutation(of: pairs.count - 1).prefix(most - 1).sorted()
       pairs = [pairs[0]] + others.map { pairs[$0 + 1] }
     }
-    // The first is drawn as a curve; the others only have to find the top of the hill.
     self.pairs = pairs.enumerated().map { place, pair in
-      Pair(from: pair.0, to: pair.1, steps: place == 0 ? 24 : 10)
+      Pair(from: pair.0, to: pair.1, steps: place == 0 ? steps.first : steps.others)
     }
     draws = (0..<8).map { draw in
       var random = RandomStream(seed: seed, "barrier simplex", draw)

@@ -21,8 +21,9 @@ extension Session {
     of members: [Network], merged: [Predictor], _ progress: ProgressLine
   ) throws -> (lines: [Results.Line], barriers: [Results.Barrier]) {
     let graph = experiment.architecture
-    guard members.count > 1, graph.nodes.count == 1 || graph.firstNodeAndRest != nil,
-      graph.nodes[0].layer is Dense
+    guard members.count > 1 else { return ([], []) }
+    if graph.hasImages { return try imageBarriers(of: members, merged: merged, progress) }
+    guard graph.nodes.count == 1 || graph.firstNodeAndRest != nil, graph.nodes[0].layer is Dense
     else { return ([], []) }
     let plan = BarrierPlan(members: members.count, seed: experiment.seed)
     let alignments = try alignments(of: merged)
@@ -63,6 +64,50 @@ extension Session {
     var result: (lines: [Results.Line], barriers: [Results.Barrier]) = ([], [])
     for (name, place) in [(nil, 0)] + alignments.names.map({ ($0.name, $0.place + 1) }) {
       let (line, barrier) = plan.read(name, ends: ends, means: values[place])
+      result.lines.append(line)
+      result.barriers.append(barrier)
+    }
+    return result
+  }
+
+  /// As `barriers`, of convolutional members: each mean is built, given the batch normalisation statistics of training images, and
+  /// run on as many images as take some minutes at most.
+  private func imageBarriers(
+    of members: [Network], merged: [Predictor], _ progress: ProgressLine
+  ) throws -> (lines: [Results.Line], barriers: [Results.Barrier]) {
+    let plan = BarrierPlan(members: members.count, seed: experiment.seed, steps: (12, 6))
+    let alignments = try alignments(of: merged)
+    let training = try (trainingImages() ?? trainingImages(ofMember: 0)).prefix(500)
+    let test = try testImages().prefix(1000)
+    let ends = members.indices.map { member in members.indices.map { $0 == member ? 1.0 : 0 } }
+    let aligned =
+      [members]
+      + alignments.found.map { alignment in
+        zip(members, alignment.permutations).map { $0.permuted(by: $1) }
+      }
+    let each = training.count + test.count
+    let total = (ends.count + aligned.count * plan.weights.count) * each
+    var done = 0
+    func values(_ members: [Network], _ weights: [[Double]]) -> [Results.Values] {
+      func scores(_ images: Images) -> [LossAndAccuracy] {
+        lossAndAccuracy(
+          ofMeans: weights, of: members, on: images, statisticsOf: training, threads: job.threads
+        ) { count in
+          done += count
+          progress.update(done, of: total)
+        }
+      }
+      return zip(scores(training), scores(test)).map {
+        Results.Values(
+          training: .init(loss: $0.loss, accuracy: $0.accuracy),
+          test: .init(loss: $1.loss, accuracy: $1.accuracy))
+      }
+    }
+    let endValues = values(members, ends)
+    let means = aligned.map { values($0, plan.weights) }
+    var result: (lines: [Results.Line], barriers: [Results.Barrier]) = ([], [])
+    for (name, place) in [(nil, 0)] + alignments.names.map({ ($0.name, $0.place + 1) }) {
+      let (line, barrier) = plan.read(name, ends: endValues, means: means[place])
       result.lines.append(line)
       result.barriers.append(barrier)
     }

@@ -22,11 +22,12 @@ extension MergeMethod {
   ) -> MergeMethod {
     let keys = PermAVGSettings.Keys(defaults)
     return MergeMethod(
-      name, summary, needs: objective.needs,
+      name, summary, needs: objective.needs, folds: true,
       obstacle: { graph in
-        graph.hasImages
-          ? "the networks have convolutions, and this method mixes units of dense layers alone;"
-            + " unit-weights learns a mean of convolutional members" : nil
+        graph.hasSimpleGroups
+          ? nil
+          : "the networks have convolutions of groups of channels, whose units this method cannot mix;"
+            + " unit-weights learns a mean of them"
       }, settings: keys.declarations
     ) {
       PermAVG(keys.settings($0), objective: objective, name: name)

@@ -7,7 +7,7 @@ import Tensors
 /// h becomes Σ_m w_m P_{m,g} W_m P_{m,h}ᵀ, one with rows alone Σ_m w_m P_{m,g} b_m, with shares w_m = 1/M unless
 /// others are set, or with learned weights of each unit (`UnitWeights`). Member 0 and what no group numbers keep the
 /// identity. The weights are merged first and one network is run, so a step costs two products a tensor and
-/// member, whatever the batch.
+/// member, whatever the batch. Where a unit has several columns of a row, as a kernel's pixels, they are mixed alike.
 struct PermutedAverage {
   let members: [Network]
   let parallelism: Parallelism
@@ -26,7 +26,13 @@ struct PermutedAverage {
     let tensor: TensorLayout
     let rows: Int?
     let columns: Int?
+    /// How many columns each unit has, where a group numbers them.
+    let block: Int
   }
+
+  /// Where the members' numbers lie while they are mixed, and the members' there.
+  private let order: UnitsLast
+  private let blocks: [[Float]]
 
   private let tensors: [Mixed]
 
@@ -48,15 +54,24 @@ struct PermutedAverage {
     network = members[0]
     let graph = members[0].graph
     let tensors = graph.tensors.map { tensor in
-      Mixed(
-        tensor: tensor, rows: graph.symmetry.group(of: tensor, axis: 0),
-        columns: tensor.shape.count == 2 ? graph.symmetry.group(of: tensor, axis: 1) : nil)
+      let columns = tensor.role == .weight ? graph.columns(of: tensor.node)?.group : nil
+      return Mixed(
+        tensor: tensor, rows: graph.symmetry.group(of: tensor, axis: 0), columns: columns,
+        block: columns.map { tensor.columns / graph.symmetry.groups[$0].count } ?? 1)
     }
     self.tensors = tensors
+    let order = UnitsLast(
+      tensors.map {
+        ($0.tensor.range, $0.tensor.columns / $0.block, $0.block)
+      })
+    self.order = order
+    blocks = members.map { order.unitsLast($0.parameters) }
     rightProducts = members.map { _ in
       tensors.map { mixed in
         mixed.columns.map { _ in
-          Matrix(rows: mixed.tensor.shape[0], columns: mixed.tensor.columns)
+          Matrix(
+            rows: mixed.tensor.shape[0] * mixed.block,
+            columns: mixed.tensor.columns / mixed.block)
         }
       }
     }
@@ -70,10 +85,11 @@ struct PermutedAverage {
     guard let unitWeights else {
       var sum: [Float] = []
       swap(&sum, &network.parameters)
-      scale(members[0].parameters, by: shares[0], into: &sum)
+      scale(blocks[0], by: shares[0], into: &sum)
       for number in 1..<members.count {
         add(number, mixedBy: permutations[number - 1], scale: shares[number], to: &sum)
       }
+      sum = order.unitsFirst(sum)
       swap(&sum, &network.parameters)
       return
     }
@@ -82,6 +98,7 @@ struct PermutedAverage {
       swap(&block, &mixed[number])
       block.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
       add(number, mixedBy: permutations[number - 1], scale: 1, to: &block)
+      block = order.unitsFirst(block)
       swap(&block, &mixed[number])
     }
     try unitWeights.merge(mixed, factors: factors, into: &network.parameters, with: team)
@@ -130,11 +147,10 @@ struct PermutedAverage {
     _ number: Int, mixedBy own: [Matrix], scale share: Float, to sum: inout [Float]
   ) {
     let parallelism = parallelism
-    let member = members[number]
     for (index, mixed) in tensors.enumerated() {
       let (tensor, rows) = (mixed.tensor, mixed.tensor.shape[0])
       if let columns = mixed.columns {
-        member.withElements(of: tensor) { w in
+        withElements(of: number, mixed, asRows: rows * mixed.block) { w in
           own[columns].withView { p in
             rightProducts[number][index]?.withMutableView {
               multiply(w, p.transposed, into: $0, parallelism: parallelism)
@@ -144,7 +160,7 @@ struct PermutedAverage {
       }
       if tensor.shape.count == 1 {
         // A vector by a vector's product.
-        var bias = Array(member.parameters[tensor.range])
+        var bias = Array(blocks[number][tensor.range])
         if let group = mixed.rows {
           let unmixed = bias
           own[group].withView { multiply($0, unmixed, into: &bias) }
@@ -152,7 +168,7 @@ struct PermutedAverage {
         for (i, value) in zip(tensor.range, bias) { sum[i] += share * value }
         continue
       }
-      withRightProduct(number, index) { right in
+      withRightProduct(number, index, asRows: rows) { right in
         sum.withUnsafeMutableBufferPointer { all in
           let target = UnsafeMutableBufferPointer(rebasing: all[tensor.range])
           guard let group = mixed.rows else {
@@ -172,9 +188,10 @@ struct PermutedAverage {
   func gradients(member number: Int, permutations: [[Matrix]], from gradient: [Float]) -> [Matrix] {
     // Without weights of its own, a member's gradient is the merged network's times its share.
     let own = unitWeights?.memberGradient(number, from: gradient, factor: factors[number])
+    let ordered = order.unitsLast(own ?? gradient)
     return permutations[number - 1].indices.map { group in
       self.gradient(
-        member: number, group: group, permutations: permutations, from: own ?? gradient,
+        member: number, group: group, permutations: permutations, from: ordered,
         scale: own == nil ? shares[number] : 1)
     }
   }
@@ -187,53 +204,59 @@ struct PermutedAverage {
   ///   - number: the member, from 1.
   ///   - group: whose matrix.
   ///   - permutations: as last merged.
-  ///   - gradient: ∂W and ∂b, laid out as the parameters.
+  ///   - gradient: ∂W and ∂b, units last.
   ///   - share: s; the member's share if the gradient is the merged network's own.
   /// - Returns: ∂L/∂P, n × n.
-  func gradient(
+  private func gradient(
     member number: Int, group: Int, permutations: [[Matrix]], from gradient: [Float],
     scale share: Float
   ) -> Matrix {
-    let member = members[number]
-    let units = member.graph.symmetry.groups[group].count
+    let units = members[number].graph.symmetry.groups[group].count
     var result = Matrix(rows: units, columns: units)
     gradient.withUnsafeBufferPointer { gradient in
-      func view(_ tensor: TensorLayout) -> MatrixView {
+      func view(_ tensor: TensorLayout, asRows rows: Int) -> MatrixView {
         MatrixView(
-          UnsafeBufferPointer(rebasing: gradient[tensor.range]), rows: tensor.shape[0],
-          columns: tensor.columns)
+          UnsafeBufferPointer(rebasing: gradient[tensor.range]), rows: rows,
+          columns: tensor.range.count / rows)
       }
       result.withMutableView { result in
         // Vectors first; their products write where others add.
         for mixed in tensors where mixed.tensor.shape.count == 1 && mixed.rows == group {
-          member.withElements(of: mixed.tensor) {
-            multiply(view(mixed.tensor), $0.transposed, into: result, scale: share, keep: 1)
+          withElements(of: number, mixed, asRows: units) {
+            multiply(
+              view(mixed.tensor, asRows: units), $0.transposed, into: result, scale: share, keep: 1)
           }
         }
         for (index, mixed) in tensors.enumerated() where mixed.tensor.shape.count > 1 {
+          let count = mixed.tensor.shape[0]
           if mixed.rows == group {
-            withRightProduct(number, index) { right in
+            withRightProduct(number, index, asRows: count) { right in
               multiply(
-                view(mixed.tensor), right.transposed, into: result, scale: share, keep: 1,
-                parallelism: parallelism)
+                view(mixed.tensor, asRows: count), right.transposed, into: result, scale: share,
+                keep: 1, parallelism: parallelism)
             }
           }
           guard mixed.columns == group else { continue }
-          member.withElements(of: mixed.tensor) { w in
-            guard let rows = mixed.rows else {
-              return multiply(
-                view(mixed.tensor).transposed, w, into: result, scale: share, keep: 1,
-                parallelism: parallelism)
+          let own = view(mixed.tensor, asRows: count * mixed.block)
+          guard let rows = mixed.rows else {
+            withElements(of: number, mixed, asRows: count * mixed.block) { w in
+              multiply(
+                own.transposed, w, into: result, scale: share, keep: 1, parallelism: parallelism)
             }
-            var left = Matrix(rows: mixed.tensor.shape[0], columns: mixed.tensor.columns)
+            continue
+          }
+          var left = Matrix(rows: count, columns: mixed.tensor.columns)
+          withElements(of: number, mixed, asRows: count) { w in
             permutations[number - 1][rows].withView { p in
               left.withMutableView { multiply(p, w, into: $0, parallelism: parallelism) }
             }
-            left.withView {
-              multiply(
-                view(mixed.tensor).transposed, $0, into: result, scale: share, keep: 1,
-                parallelism: parallelism)
-            }
+          }
+          left = Matrix(
+            rows: count * mixed.block, columns: mixed.tensor.columns / mixed.block,
+            elements: left.elements)
+          left.withView {
+            multiply(
+              own.transposed, $0, into: result, scale: share, keep: 1, parallelism: parallelism)
           }
         }
       }
@@ -241,25 +264,62 @@ struct PermutedAverage {
     return result
   }
 
-  private func withRightProduct(_ number: Int, _ index: Int, _ body: (MatrixView) -> Void) {
-    if let product = rightProducts[number][index] {
-      product.withView(body)
-    } else {
-      members[number].withElements(of: tensors[index].tensor, body)
+  /// Lends W_m P_{m,h}ᵀ, or W_m where no group numbers the columns.
+  private func withRightProduct(
+    _ number: Int, _ index: Int, asRows rows: Int, _ body: (MatrixView) -> Void
+  ) {
+    guard let product = rightProducts[number][index] else {
+      return withElements(of: number, tensors[index], asRows: rows, body)
+    }
+    product.elements.withUnsafeBufferPointer {
+      body(MatrixView($0, rows: rows, columns: $0.count / rows))
+    }
+  }
+
+  /// Lends a member's tensor, units last, without a copy.
+  private func withElements(
+    of number: Int, _ mixed: Mixed, asRows rows: Int, _ body: (MatrixView) -> Void
+  ) {
+    blocks[number].withUnsafeBufferPointer {
+      let own = UnsafeBufferPointer(rebasing: $0[mixed.tensor.range])
+      body(MatrixView(own, rows: rows, columns: own.count / rows))
     }
   }
 }
 
-extension Network {
-  /// Lends a tensor's elements as rows of its first axis, without a copy.
-  fileprivate func withElements<Result>(
-    of tensor: TensorLayout, _ body: (MatrixView) throws -> Result
-  ) rethrows -> Result {
-    try parameters.withUnsafeBufferPointer {
-      try body(
-        MatrixView(
-          UnsafeBufferPointer(rebasing: $0[tensor.range]), rows: tensor.shape[0],
-          columns: tensor.columns))
+/// Tensors whose rows have several columns a unit, put so that the units lie side by side: rows × units × block as rows × block × units.
+struct UnitsLast {
+  /// Where a tensor lies, how many units a row has, and how many columns each.
+  private let tensors: [(range: Range<Int>, units: Int, block: Int)]
+
+  init(_ tensors: [(range: Range<Int>, units: Int, block: Int)]) {
+    self.tensors = tensors.filter { $0.block > 1 }
+  }
+
+  /// A block of parameters as networks have it, with units last.
+  func unitsLast(_ block: [Float]) -> [Float] { turned(block) { ($0.units, $0.block) } }
+
+  /// A block with units last, as networks have it.
+  func unitsFirst(_ block: [Float]) -> [Float] { turned(block) { ($0.block, $0.units) } }
+
+  /// Each row's matrix transposed.
+  private func turned(
+    _ block: [Float], _ shape: ((range: Range<Int>, units: Int, block: Int)) -> (Int, Int)
+  ) -> [Float] {
+    guard !tensors.isEmpty else { return block }
+    var result = block
+    let block = block.span
+    var out = result.mutableSpan
+    for tensor in tensors {
+      let (height, width) = shape(tensor)
+      for start in stride(
+        from: tensor.range.lowerBound, to: tensor.range.upperBound, by: height * width)
+      {
+        for i in 0..<height {
+          for j in 0..<width { out[start + j * height + i] = block[start + i * width + j] }
+        }
+      }
     }
+    return result
   }
 }

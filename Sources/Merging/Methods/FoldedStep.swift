@@ -20,10 +20,9 @@ struct FoldedStep: MergeStep {
     guard let folding else { return try step.apply(to: &state, with: resources) }
     var folded = try state.folded(by: folding)
     try step.apply(to: &folded, with: resources)
-    let network = try folded.changedNetwork.map { network in
-      try folding.unfolded(network, with: resources)
-    }
-    state.adopt(folded, network: network)
+    let network = try folded.changedNetwork.map { try folding.unfolded($0, with: resources) }
+    let hard = try folded.hardNetwork.map { try folding.unfolded($0, with: resources) }
+    state.adopt(folded, network: network, hard: hard)
   }
 }
 
@@ -61,11 +60,14 @@ extension MergeState {
   fileprivate var changedNetwork: Network? { network == meanOfMembers ? nil : network }
 
   /// Takes over what a step did with folded members.
-  fileprivate mutating func adopt(_ folded: MergeState, network: Network?) {
+  fileprivate mutating func adopt(_ folded: MergeState, network: Network?, hard: Network?) {
+    for curve in folded.curves { note(curve.epochs) }
+    if let soft = folded.softPermutations, let network, let hard {
+      return mix(by: soft, into: network) { _ in hard }
+    }
     if folded.alignment != alignment || (folded.isAligned && !isAligned) {
       align(by: folded.alignment)
     }
     if let network { replaceNetwork(by: network) }
-    for curve in folded.curves { note(curve.epochs) }
   }
 }

@@ -56,6 +56,16 @@ extension Graph {
     return units.contains(-1) ? nil : Columns(group: found[0].group, units: units)
   }
 
+  /// Whether all groups number whole axes, a run of columns for each unit: what matrices of units can mix.
+  var hasSimpleGroups: Bool {
+    symmetry.groups.flatMap(\.places).allSatisfy { place in
+      place.isBuffer || (place.axis == 0 && place.isWholeAxis)
+        || (place.axis == 1 && place.offset == 0 && place.outer == 1
+          && place.count * place.block == place.tensor.shape[1]
+          && mixingNodes.contains(place.tensor.node))
+    }
+  }
+
   /// The nodes that mix a group's units, and no others.
   func readers(of group: Symmetry.Group) -> [Int] {
     mixingNodes.filter { columns(of: $0)?.group == group.index }

@@ -22,6 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NARROW, DEEP = "784-512-10", "784-512-512-512-10"
+# With the batches of a quick run, and the ratio that is asked for.
+CONVOLUTIONAL = [("lenet5", 20, 1.5), ("cnn", 12, 1.5), ("resnet20", 4, 1.5), ("vgg11bn", 2, 1.8)]
 
 
 @dataclass
@@ -127,6 +129,15 @@ def cases(quick, folder):
                     f"training {architecture}, batch {batch}, {threads} thread{'s' * (threads > 1)}: epoch",
                     ["training", *options], ["training", *options], "epoch", "epoch", 1.25, threads,
                 )
+    for architecture, batches, target in CONVOLUTIONAL:
+        for threads in [1, 2]:
+            count = str(batches if quick else 4 * batches)
+            options = ["--architecture", architecture, "--batch-size", "128", "--batches", count]
+            options += ["--repeats", repeats]
+            yield Case(
+                f"training {architecture}, batch 128, {threads} thread{'s' * (threads > 1)}: epoch",
+                ["training", *options], ["training", *options], "epoch", "epoch", target, threads,
+            )
     if cores >= 2:
         options = ["--batches", "20" if quick else "118", "--repeats", repeats]
         yield Case(

@@ -3,7 +3,8 @@ import Tensors
 
 extension MergeMethod {
   public static let c2m3 = MergeMethod(
-    "c2m3", "the mean after matching all members' units at once, by Frank–Wolfe"
+    "c2m3", "the mean after matching all members' units at once, by Frank–Wolfe",
+    worksOnTensors: true
   ) { _ in C2M3() }
 }
 

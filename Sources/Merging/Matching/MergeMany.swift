@@ -4,7 +4,7 @@ import Tensors
 extension MergeMethod {
   public static let mergeMany = MergeMethod(
     "mergemany", "the mean after matching each member's units to the mean of the others, in turn",
-    isShared: true, settings: [MergeMany.restarts.declaration]
+    isShared: true, worksOnTensors: true, settings: [MergeMany.restarts.declaration]
   ) { MergeMany(restarts: $0[MergeMany.restarts]) }
 }
 

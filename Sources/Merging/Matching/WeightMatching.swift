@@ -4,7 +4,7 @@ import Tensors
 extension MergeMethod {
   public static let weightMatching = MergeMethod(
     "weight-matching", "the mean after matching each member's units to member 0's by their weights",
-    isShared: true
+    isShared: true, worksOnTensors: true
   ) { _ in WeightMatching() }
 }
 

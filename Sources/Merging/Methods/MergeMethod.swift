@@ -33,6 +33,9 @@ public struct MergeMethod: Sendable {
   /// A method that needs no samples always can.
   public let takesImages: Bool
 
+  /// Whether it asks for nothing but tensors and their symmetry, so that networks that cannot be run merge by it.
+  public let worksOnTensors: Bool
+
   /// Whether it works on one member and is no merge: what merges are held against.
   public let isControl: Bool
 
@@ -64,13 +67,14 @@ public struct MergeMethod: Sendable {
   ///   - isShared: whether all workers take the step together.
   ///   - othersNeed: what workers other than the first need to take part.
   ///   - takesImages: whether it can do with convolutional members though it needs samples.
+  ///   - worksOnTensors: whether it can do with networks that cannot be run.
   ///   - isControl: whether it is no merge, but what merges are held against.
   ///   - settings: what may be set, ``Setting/declaration`` of each.
   ///   - make: gives the step for some settings.
   public init(
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
     othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
-    takesImages: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
+    takesImages: Bool = false, worksOnTensors: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
     self.name = name
@@ -79,6 +83,7 @@ public struct MergeMethod: Sendable {
     self.isShared = isShared
     self.othersNeed = othersNeed
     self.takesImages = takesImages
+    self.worksOnTensors = worksOnTensors
     self.isControl = isControl
     self.settings = settings
     self.make = make
@@ -86,10 +91,20 @@ public struct MergeMethod: Sendable {
 
   /// Why the method cannot take members of a graph; nil if it can.
   public func problem(for graph: Graph) -> String? {
+    if !graph.canRun, let problem = problemWithoutRunning { return problem }
     guard graph.hasImages, needs.data, !takesImages else { return nil }
     return
       "\(name): the networks have convolutions, and this method compares units of dense layers alone;"
       + " choose methods that need no images, or refit-head, refit-head-labels and fine-tune behind them"
+  }
+
+  /// Why the method cannot take networks that are known by their tensors alone; nil if it can.
+  public var problemWithoutRunning: String? {
+    guard !worksOnTensors else { return nil }
+    let others = MethodCatalog.standard.methods.filter(\.worksOnTensors).map(\.name)
+    return
+      "\(name): an exported network is known by its tensors and cannot be run, which this method needs; choose of "
+      + others.joined(separator: ", ")
   }
 
   /// The step that does it.

@@ -41,7 +41,8 @@ public struct Verification {
   ) throws(UsageError) {
     guard !isRunFolder || graph == nil && layers == nil && permuted == nil else {
       throw UsageError(
-        "--graph, --layers and --permuted are for checkpoints; \(paths[0]) is a run folder, which knows its own")
+        "--graph, --layers and --permuted are for checkpoints; \(paths[0]) is a run folder, which knows its own"
+      )
     }
     if let permuted {
       guard graph != nil, paths.count == 1 else {

@@ -110,7 +110,8 @@ struct CheckpointOptions: ParsableArguments {
   var json = false
 
   var isGiven: Bool {
-    output != nil || layout.isGiven || dataset != nil || normalization != nil || seed != nil || batchSize != nil
+    output != nil || layout.isGiven || dataset != nil || normalization != nil || seed != nil
+      || batchSize != nil
       || flips || json
   }
 

@@ -56,7 +56,8 @@ public struct CheckpointMerge {
       }
       guard dataset == nil else {
         throw UsageError(
-          "--dataset: networks of --graph \(graph) are known by their tensors and cannot be run on data")
+          "--dataset: networks of --graph \(graph) are known by their tensors and cannot be run on data"
+        )
       }
     }
     if let link = chain.links.first(where: { $0.method.needs.data }), dataset == nil {

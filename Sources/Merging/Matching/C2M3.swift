@@ -79,7 +79,8 @@ public struct C2M3: MergeStep {
     var sum = members[0]
     var result = [members[0].graph.symmetry.identity]
     for member in members.dropFirst() {
-      let found = try matcher.match(member, to: sum, random: &random)
+      let found = try matcher.match(
+        member, to: sum, random: &random, propagates: !sum.graph.canRun)
       accumulate(member.permuted(by: found).parameters, into: &sum.parameters)
       result.append(found)
     }

@@ -9,10 +9,10 @@ import Tensors
 /// then the assignment is that of its linear part, and is taken only if the objective rises, so the ascent stays monotone.
 struct WeightMatcher: Sendable {
   let symmetry: Symmetry
-  private let identity: [Permutation]
+  let identity: [Permutation]
 
   /// Of each group, the tensors that it numbers along more than one axis.
-  private let pairedTensors: [[TensorLayout]]
+  let pairedTensors: [[TensorLayout]]
 
   /// Of each tensor of parameters, by where it starts, the places in it, each with its group.
   private let numberings: [Int: [(group: Int, place: Place)]]
@@ -39,7 +39,7 @@ struct WeightMatcher: Sendable {
     self.numberings = numberings
   }
 
-  private func places(in tensor: TensorLayout) -> [(group: Int, place: Place)] {
+  func places(in tensor: TensorLayout) -> [(group: Int, place: Place)] {
     numberings[tensor.range.lowerBound] ?? []
   }
 
@@ -51,15 +51,24 @@ struct WeightMatcher: Sendable {
   ///   - scale: the factor of the weights' similarity, above 0.
   ///   - extra: for each group what else a pair is worth, the reference's unit by row; empty for nothing.
   ///   - random: draws the order of the groups.
+  ///   - propagates: whether the ascent starts from ``propagated(_:to:)`` as well, and the better end is taken.
   /// - Returns: one permutation for each group.
   /// - Throws: ``MergeError`` if products of weights overflow.
   func match(
     _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
-    random: inout RandomStream
+    random: inout RandomStream, propagates: Bool = false
   ) throws(MergeError) -> [Permutation] {
     var prices = identity.map { _ in [Double]() }
-    return try match(
+    let found = try match(
       network, to: reference, scale: scale, adding: extra, random: &random, prices: &prices)
+    guard propagates, extra.isEmpty else { return found }
+    let start = try propagated(network, to: reference)
+    let placed = network.permuted(by: start)
+    prices = identity.map { _ in [Double]() }
+    let other = try match(placed, to: reference, scale: scale, random: &random, prices: &prices)
+    let (a, b) = (network.permuted(by: found), placed.permuted(by: other))
+    return dot(reference.parameters, b.parameters) > dot(reference.parameters, a.parameters)
+      ? other.after(start) : found
   }
 
   /// The same, sooner where the network was matched to a similar reference before: `prices` are those of the units
@@ -75,11 +84,7 @@ struct WeightMatcher: Sendable {
         let worth = extra.isEmpty ? nil : extra[index]
         let similarity = similarity(
           of: network, to: reference, permutations, group: index, scale: scale, adding: worth)
-        guard similarity.elements.allSatisfy(\.isFinite) else {
-          throw MergeError(
-            "products of weights overflow while units are matched: the weights are huge",
-            isAboutWeights: true)
-        }
+        try requireFinite(similarity)
         let best = maximumAssignment(
           similarity, near: permutations[index], prices: &prices[index])
         func objective(_ permutation: Permutation) -> Double {
@@ -135,6 +140,14 @@ struct WeightMatcher: Sendable {
       }
     }
     return result
+  }
+
+  func requireFinite(_ similarity: Matrix) throws(MergeError) {
+    guard similarity.elements.allSatisfy(\.isFinite) else {
+      throw MergeError(
+        "products of weights overflow while units are matched: the weights are huge",
+        isAboutWeights: true)
+    }
   }
 
   /// scale · ⟨θ_A, π(θ_B)⟩ over the tensors of a group, and what is added.

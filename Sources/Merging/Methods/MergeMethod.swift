@@ -74,7 +74,8 @@ public struct MergeMethod: Sendable {
   public init(
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
     othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
-    takesImages: Bool = false, worksOnTensors: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
+    takesImages: Bool = false, worksOnTensors: Bool = false, isControl: Bool = false,
+    settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
     self.name = name

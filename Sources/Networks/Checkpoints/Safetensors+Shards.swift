@@ -16,7 +16,8 @@ extension Safetensors {
       let top = try JSONSerialization.jsonObject(with: data) as? [String: Any]
       guard let map = top?["weight_map"] as? [String: String], !map.isEmpty else {
         throw CheckpointError(
-          path, "has no \"weight_map\" from tensors to files, as the index of a split checkpoint has")
+          path,
+          "has no \"weight_map\" from tensors to files, as the index of a split checkpoint has")
       }
       index = map
     } catch let error as CheckpointError {

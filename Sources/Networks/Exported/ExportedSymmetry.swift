@@ -71,7 +71,8 @@ public struct ExportedSymmetry: Sendable {
         }
       }
       // What changes the axes of a value in place changes them for all who read it later.
-      let rule = node.isInPlace && UnitRules.shapes[node.kind] != nil ? nil : UnitRules.all[node.kind]
+      let rule =
+        node.isInPlace && UnitRules.shapes[node.kind] != nil ? nil : UnitRules.all[node.kind]
       let made = rule.flatMap { $0(&call, &units) }
       if let made, made.map({ $0.map { units.size(of: $0) } }) == node.shapes {
         for axis in call.forgotten.joined() { units.fix(axis) }

@@ -52,7 +52,8 @@ extension Family {
       throw CheckpointError(
         path,
         "tensor \"\(weight.name)\" has shape \(weight.shape); the weights of a dense layer are"
-          + " outputs × inputs. Export a graph of the model with scripts/export_graph.py and name it with --graph")
+          + " outputs × inputs. Export a graph of the model with scripts/export_graph.py and name it with --graph"
+      )
     }
     let weights: [Safetensors.Tensor]
     if let order {
@@ -69,7 +70,8 @@ extension Family {
           path,
           "the layers do not chain: \"\(weight.name)\" takes \(inputs) inputs where the layer before"
             + " it has \(widths.last ?? 0) outputs. In "
-            + (order == nil ? "the order of their names" : "the order that was given") + ": \(shapes)")
+            + (order == nil ? "the order of their names" : "the order that was given")
+            + ": \(shapes)")
       }
       guard let bias = file[biasName(of: weight)] else {
         throw CheckpointError(

@@ -124,6 +124,17 @@ public struct Place: Equatable, Sendable {
     offset == 0 && outer == 1 && block == 1 && tensor.shape[axis] == count
   }
 
+  /// The place of the pairs of this place's units with those of another that lie side by side in each, such as heads and what is
+  /// in a head; nil if the other's do not.
+  public func product(with inner: Place) -> Place? {
+    guard tensor == inner.tensor, isBuffer == inner.isBuffer, axis == inner.axis,
+      offset == inner.offset, block == inner.count * inner.block, inner.outer == outer * count
+    else { return nil }
+    return Place(
+      tensor: tensor, isBuffer: isBuffer, axis: axis, count: count * inner.count, offset: offset,
+      outer: outer, block: inner.block)
+  }
+
   /// The entries along the axis, in the order of the units: for each unit its own, `outer` × `block` of them.
   public var entries: [[Int]] {
     (0..<count).map { unit in

@@ -65,7 +65,8 @@ extension UnitRules {
     if groups > 1 {
       let group = units.axis(of: groups)
       let own = units.axis(of: rows / groups)
-      guard let byGroup = units.product([group, own]), let others = units.product([group, weight[1]])
+      guard let byGroup = units.product([group, own]),
+        let others = units.product([group, weight[1]])
       else { return nil }
       units.unify(weight[0], byGroup)
       outer = byGroup

@@ -17,12 +17,13 @@ extension UnitRules {
 
   /// What looks at neighbours: channels pass, and the axes of places stay.
   static let spatial: [String: UnitRule] = [1, 2, 3].reduce(into: [:]) { result, rank in
-    let kinds = [
-      "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool", "adaptive_max_pool",
-      "_adaptive_avg_pool", "upsample_nearest", "upsample_linear", "upsample_bilinear",
-      "upsample_bicubic", "upsample_trilinear", "_upsample_nearest_exact",
-      "_upsample_bilinear_aa", "reflection_pad", "replication_pad",
-    ].map { "\($0)\(rank)d" } + ["max_pool\(rank)d_with_indices"]
+    let kinds =
+      [
+        "max_pool", "avg_pool", "lp_pool", "adaptive_avg_pool", "adaptive_max_pool",
+        "_adaptive_avg_pool", "upsample_nearest", "upsample_linear", "upsample_bilinear",
+        "upsample_bicubic", "upsample_trilinear", "_upsample_nearest_exact",
+        "_upsample_bilinear_aa", "reflection_pad", "replication_pad",
+      ].map { "\($0)\(rank)d" } + ["max_pool\(rank)d_with_indices"]
     result.merge(
       same(kinds.joined(separator: " ")) { call, units in
         guard let axes = call.tensor("self") ?? call.tensor("input"), axes.count > rank,

@@ -97,7 +97,8 @@ extension UnitRules {
   ) { $1 }
   .merging(
     same("pixel_shuffle") { call, units in
-      guard var axes = call.tensor("self"), axes.count > 2, let factor = call.integer("upscale_factor"),
+      guard var axes = call.tensor("self"), axes.count > 2,
+        let factor = call.integer("upscale_factor"),
         factor > 0, units.size(of: axes[axes.count - 3]).isMultiple(of: factor * factor)
       else { return nil }
       let channel = axes.count - 3

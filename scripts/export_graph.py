@@ -84,7 +84,8 @@ def export_graph(model, example_inputs, path, tensors=None):
         if isinstance(value, torch.Tensor):
             return [[int(size) for size in value.shape]]
         if isinstance(value, (list, tuple)):
-            return [shape for item in value for shape in shapes(item)]
+            # A value that is left out keeps its place.
+            return [shape for item in value for shape in shapes(item) or [[]]]
         return []
 
     def named_arguments(node):

@@ -100,7 +100,7 @@ import Testing
       let text = try Program.succeed(["verify", a, "--graph", graph, "--permuted", out]).output
       for words in [
         "3 permutations", "P1 of 8 units: axis 0 of fc_mid_one.weight [8 × 8]",
-        "293 of 298 parameters (98.322 %)", "5 stay, first those of fc_out.bias",
+        "288 of 293 parameters (98.293 %)", "5 stay, first those of fc_out.bias",
         "every operator has a rule",
       ] { #expect(text.contains(words), "\(text)") }
       let moved = try numbers(out)
@@ -116,7 +116,7 @@ import Testing
       try write(Array(unknown.utf8), to: graph)
       let pinned = try Program.succeed(["verify", a, "--graph", graph]).output
       #expect(pinned.contains("no rule for aten.mystery.default, 3 ×, first at relu0"), "\(pinned)")
-      #expect(pinned.contains("0 of 298 parameters"), "\(pinned)")
+      #expect(pinned.contains("0 of 293 parameters"), "\(pinned)")
     }
   }
 }
@@ -135,7 +135,7 @@ struct ExportedModelTests {
   }
 
   @Test(arguments: [
-    ("resnet", 5), ("depthwise", 5), ("dense", 6), ("vit", 7), ("tied", 4),
+    ("resnet", 5), ("depthwise", 5), ("dense", 4), ("vit", 7), ("tied", 4),
   ])
   func `all units permuted compute the same, and matching gives the network back`(
     name: String, groups: Int

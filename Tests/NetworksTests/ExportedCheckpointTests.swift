@@ -135,7 +135,7 @@ import Testing
       try expectRefusal("which does not hold it") { $0["c"] = "m-1.safetensors" }
       try expectRefusal("says is in m-1.safetensors") { $0["steps"] = "m-1.safetensors" }
       try expectRefusal("expected one beside it") { $0["steps"] = "../m-2.safetensors" }
-      try expectRefusal("no such file") { $0["steps"] = "m-3.safetensors" }
+      try expectRefusal("no such file") { $0["z"] = "m-3.safetensors" }
       try write([:])
       #expect(throws: CheckpointError.self) { try Safetensors(checkpoint: index) }
     }

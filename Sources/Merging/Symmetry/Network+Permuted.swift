@@ -123,6 +123,7 @@ extension Network {
   ///   - tensor: the tensor.
   ///   - places: the places in it, each with its group.
   ///   - permutation: gives a group's permutation along an axis.
+  /// - Returns: as many numbers as the tensor has.
   func elements(
     of tensor: TensorLayout, _ places: [(group: Int, place: Place)],
     permutedBy permutation: (_ group: Int, _ axis: Int) -> Permutation

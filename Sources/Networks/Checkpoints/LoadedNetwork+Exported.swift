@@ -6,7 +6,7 @@ extension LoadedNetwork {
   /// - Parameters:
   ///   - file: the tensors.
   ///   - path: names the file in errors.
-  ///   - exported: the graph.
+  ///   - graph: a graph that was exported.
   /// - Throws: ``CheckpointError`` naming the tensor that the graph has and the file has not, or the reverse, whose shape differs,
   ///   which is of no float type, holds what is no finite 32-bit float, or is tied to another and differs from it.
   public init(

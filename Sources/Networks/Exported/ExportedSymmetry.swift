@@ -189,6 +189,6 @@ public struct ExportedSymmetry: Sendable {
 extension UnitRelations {
   /// Pins what has one unit alone along an axis.
   fileprivate mutating func fixSingles(along axis: Axis) {
-    for run in runs(axis) where run.count == 1 { fix(Axis(segments: [[run.variable]])) }
+    for run in runs(axis) where run.count <= 1 { fix(Axis(segments: [[run.variable]])) }
   }
 }

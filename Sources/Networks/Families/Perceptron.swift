@@ -36,6 +36,8 @@ extension Family {
   ///   - file: the tensors.
   ///   - path: names the file in errors.
   ///   - order: the layers from the input to the output, by name with or without `.weight`; nil to find it.
+  /// - Returns: the graph, and the file's names of its tensors.
+  /// - Throws: ``CheckpointError`` if the tensors are those of no perceptron, or of several.
   static func recognizePerceptron(
     _ file: Safetensors, _ path: String, order: [String]? = nil
   ) throws(CheckpointError) -> RecognizedGraph {

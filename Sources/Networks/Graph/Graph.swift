@@ -92,12 +92,13 @@ public struct Graph: Sendable {
   /// - Parameters:
   ///   - exported: the operators.
   ///   - limit: the most parameters it may have.
-  /// - Throws: ``GraphError`` if it has more.
+  /// - Throws: ``GraphError`` if it has more, or none.
   public init(_ exported: ExportedGraph, limit: Int = 1 << 32) throws(GraphError) {
     var layout = BlockLayout(limit: limit)
     var kept = BlockLayout(limit: limit)
     for tensor in exported.parameters { try layout.append(.of(tensor), of: 0, named: "") }
     for tensor in exported.buffers { try kept.append(.of(tensor), of: 0, named: "") }
+    guard layout.end > 0 else { throw GraphError(nil, "it has no parameters that are floats") }
     let derived = ExportedSymmetry(exported, parameters: layout.tensors, buffers: kept.tensors)
     inputShape = [1]
     nodes = [

@@ -103,11 +103,13 @@ public struct UnitRelations {
     var isCut: Set<Int> = []
     for (segment, sizes) in zip(axis.segments, pieces) where sizes.count > 1 {
       let factors = segment.filter { variables[$0].size != 1 }
-      guard let first = factors.first, variables[first].replacement == nil else { return false }
+      guard let first = factors.first else { return false }
+      // The same units twice: they are cut where they come first, and what follows is compared anew.
+      if isCut.contains(first) { continue }
+      guard variables[first].replacement == nil else { return false }
       let inner = size(of: Array(factors.dropFirst()))
       guard sizes.allSatisfy({ $0.isMultiple(of: inner) }) else { return false }
-      // The same units twice: they are cut where they come first, and what follows is compared anew.
-      guard isCut.insert(first).inserted else { continue }
+      isCut.insert(first)
       let (isFixed, cause) = (variables[first].isFixed, variables[first].cause)
       let start = variables.count
       variables += sizes.map { Variable(size: $0 / inner, isFixed: isFixed, cause: cause) }

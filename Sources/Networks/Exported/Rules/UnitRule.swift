@@ -30,7 +30,7 @@ struct RuleCall {
   /// The arguments that the rule has looked at.
   private(set) var asked: Set<String> = []
 
-  /// - Parameter axes: gives the axes of a reference.
+  /// A node whose references have some axes.
   init(_ node: ExportedGraph.Node, axes: (ExportedGraph.Argument) -> Axes?) {
     self.node = node
     var found: [String: [Axes?]] = [:]

@@ -279,10 +279,11 @@ extension Verification.Spec.Axis {
   fileprivate var part: String {
     guard let offset, let repeats, let block else { return "" }
     let words = [
-      offset > 0 ? "from \(offset)" : nil, repeats > 1 ? "\(repeats) times" : nil,
+      offset > 0 || repeats == 1 && block == 1 ? "from \(offset)" : nil,
+      repeats > 1 ? "\(repeats) times" : nil,
       block > 1 ? "in blocks of \(block)" : nil,
     ].compactMap(\.self)
-    return words.isEmpty ? " in part" : " " + words.joined(separator: ", ")
+    return words.isEmpty ? "" : " " + words.joined(separator: ", ")
   }
 }
 

@@ -135,7 +135,7 @@ struct ExportedModelTests {
   }
 
   @Test(arguments: [
-    ("resnet", 5), ("depthwise", 5), ("dense", 4), ("vit", 7), ("tied", 4),
+    ("resnet", 5), ("depthwise", 5), ("dense", 4), ("vit", 7), ("tied", 4), ("odd", 13),
   ])
   func `all units permuted compute the same, and matching gives the network back`(
     name: String, groups: Int
@@ -149,8 +149,8 @@ struct ExportedModelTests {
       #expect(text.contains("every operator has a rule"), "\(text)")
       let exported = try Graph(ExportedGraph(contentsOf: graph))
       let found = try #require(exported.exportedSymmetry)
-      // All but the output's own bias.
-      #expect(found.parameterCount - found.permutableParameters <= 5)
+      // All but the output's own bias, and in one network a lone column beside it.
+      #expect(found.parameterCount - found.permutableParameters <= 8)
       #expect(try difference(name, a, b) < 1e-5)
 
       for method in ["weight-matching", "mergemany"] {

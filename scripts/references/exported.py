@@ -4,7 +4,7 @@
     python scripts/references/exported.py difference NAME A B     how far two checkpoints' outputs are apart, relative
     python scripts/references/exported.py type NAME TYPE IN OUT   the same network as float16, bfloat16 or float64
 
-NAME is resnet, depthwise, dense, vit or tied.
+NAME is resnet, depthwise, dense, vit, tied or odd.
 """
 
 import pathlib
@@ -142,7 +142,46 @@ class Tied(nn.Module):
         return self.head(self.layer(self.embed(tokens) + self.places(self.order)))
 
 
-MODELS = {"resnet": ResNet, "depthwise": Depthwise, "dense": Dense, "vit": ViT, "tied": Tied}
+class Odd(nn.Module):
+    """Operators that the other networks do without."""
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.PReLU(16), nn.InstanceNorm2d(16, affine=True))
+        self.up = nn.ConvTranspose2d(16, 12, 2, stride=2, groups=2)
+        self.shuffle = nn.Sequential(nn.Conv2d(12, 20, 3, stride=4, padding=1), nn.PixelShuffle(2))
+        self.gate = nn.Conv2d(5, 18, 1)
+        self.table = nn.Parameter(torch.randn(4, 9))
+        self.register_buffer("rows", torch.tensor([3, 1, 0, 2, 1]))
+        self.scale = nn.Parameter(torch.randn(1, 9, 1, 1))
+        self.q, self.kv, self.out = nn.Linear(9, 24), nn.Linear(9, 24), nn.Linear(24, 9)
+        self.norm = nn.RMSNorm(9)
+        self.experts = nn.Parameter(torch.randn(6, 9, 7))
+        self.choose, self.join = nn.Linear(9, 6), nn.Linear(7, 8)
+        self.head = nn.Linear(16 + 3, 4)
+
+    def attend(self, x):
+        """Four heads of queries, of which two in turn share one of keys and values."""
+        n, tokens, _ = x.shape
+        q = self.q(x).unflatten(-1, (4, 6)).transpose(1, 2)
+        k, v = (part.unflatten(-1, (2, 6)).transpose(1, 2) for part in self.kv(x).split(12, -1))
+        k, v = k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
+        weights = torch.softmax(torch.matmul(q, k.transpose(-2, -1)) / 6 ** 0.5, -1)
+        return self.out((weights @ v).movedim(1, 2).flatten(2))
+
+    def forward(self, x):
+        x = functional.pad(self.stem(x), (1, 1, 1, 1))[:, :, 1:-1, 1:-1]
+        x = functional.glu(self.gate(functional.leaky_relu(self.shuffle(self.up(x)))), 1)
+        x = torch.roll(x, (1,), (2,)) * self.scale
+        tokens = x.flatten(2).permute(0, 2, 1)[:, :5] + self.table[self.rows]
+        tokens = tokens + self.attend(self.norm(tokens))
+        share = torch.softmax(self.choose(tokens), -1)
+        mixed = torch.einsum("bte,edk,btd->btk", share, self.experts, tokens)
+        h = torch.stack([self.join(mixed), self.join(mixed).square()], 0).sum(0).amax(1)
+        h = torch.cat([functional.pad(h, (1, 2)), functional.normalize(h, dim=-1)], -1)
+        return self.head(torch.where(h > 0.05, h, h.clamp(-1, 1) * 0.3))
+
+
+MODELS = {"resnet": ResNet, "depthwise": Depthwise, "dense": Dense, "vit": ViT, "tied": Tied, "odd": Odd}
 
 
 def make(name):

@@ -88,9 +88,10 @@ extension UnitRules {
   .merging(
     same("repeat_interleave") { call, units in
       guard var axes = call.tensor("self"), let count = call.integer("repeats"), count > 0,
-        let dim = call.dimension("dim", of: axes.count),
-        let product = units.product([axes[dim], units.axis(of: count)])
+        let dim = call.dimension("dim", of: axes.count)
       else { return nil }
+      let copies = units.axis(of: count)
+      guard let product = units.product([axes[dim], copies]) else { return nil }
       axes[dim] = product
       return [axes]
     }
@@ -103,9 +104,8 @@ extension UnitRules {
       else { return nil }
       let channel = axes.count - 3
       let made = units.axis(of: units.size(of: axes[channel]) / (factor * factor))
-      guard let product = units.product([made, units.fixedAxis(of: factor * factor)]) else {
-        return nil
-      }
+      let places = units.fixedAxis(of: factor * factor)
+      guard let product = units.product([made, places]) else { return nil }
       units.unify(axes[channel], product)
       axes[channel] = made
       for place in [channel + 1, channel + 2] {

@@ -153,7 +153,7 @@ struct ExportedModelTests {
       #expect(found.parameterCount - found.permutableParameters <= 8)
       #expect(try difference(name, a, b) < 1e-5)
 
-      for method in ["weight-matching", "mergemany"] {
+      for method in ["weight-matching", "mergemany", "c2m3"] {
         try Program.succeed(["merge", a, b, "--graph", graph, "--method", method, "-o", out])
         #expect(try difference(name, a, out) < 1e-5, "\(method)")
       }

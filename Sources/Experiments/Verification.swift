@@ -10,6 +10,15 @@ import Tensors
 public struct Verification {
   public let paths: [String]
   public let isRunFolder: Bool
+
+  /// The graph that PyTorch's exporter sees of the checkpoints' networks; nil where their files say what they are.
+  public let graph: String?
+
+  /// The dense layers in their order, by name; nil where the names say it.
+  public let layers: [String]?
+
+  /// Where to write the only checkpoint, its units permuted at random; nil for nowhere.
+  public let permuted: String?
   public let draws: Int
   public let seed: UInt64
   public let threads: Int
@@ -19,19 +28,39 @@ public struct Verification {
   /// - Parameters:
   ///   - paths: one run folder, or checkpoints.
   ///   - isRunFolder: which of the two.
+  ///   - graph: the exported graph of the checkpoints, if they need one.
+  ///   - layers: the order of dense layers, if names do not say.
+  ///   - permuted: a file for the only checkpoint with its units permuted, for networks of an exported graph.
   ///   - draws: how many random permutations each network is put through.
   ///   - seed: the seed of permutations and inputs.
   ///   - threads: how many threads compute; nil for one a core.
   /// - Throws: ``UsageError`` if there is nothing to draw or no thread to do it.
   public init(
-    _ paths: [String], isRunFolder: Bool, draws: Int, seed: UInt64, threads: Int?
+    _ paths: [String], isRunFolder: Bool, graph: String? = nil, layers: [String]? = nil,
+    permuted: String? = nil, draws: Int, seed: UInt64, threads: Int?
   ) throws(UsageError) {
+    guard !isRunFolder || graph == nil && layers == nil && permuted == nil else {
+      throw UsageError(
+        "--graph, --layers and --permuted are for checkpoints; \(paths[0]) is a run folder, which knows its own"
+      )
+    }
+    if let permuted {
+      guard graph != nil, paths.count == 1 else {
+        throw UsageError("--permuted \(permuted): goes with --graph and one checkpoint")
+      }
+      guard permuted != paths[0] else {
+        throw UsageError("--permuted \(permuted): is the checkpoint itself; name another file")
+      }
+    }
     guard (1...1_000_000).contains(draws) else {
       throw UsageError("--draws \(draws): expected 1 to 1000000")
     }
     try Job.validate(threads: threads)
     self.paths = paths
     self.isRunFolder = isRunFolder
+    self.graph = graph
+    self.layers = layers
+    self.permuted = permuted
     self.draws = draws
     self.seed = seed
     self.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
@@ -42,6 +71,9 @@ public struct Verification {
     /// One for each architecture with its own tensor names.
     public var specs: [Spec] = []
     public var rows: [Row] = []
+
+    /// Of an exported graph: what permutations reach; nil for networks of this library's layers.
+    public var coverage: Coverage?
 
     /// The share of the largest logit that a difference must stay below.
     public var tolerance = InvarianceCheck.tolerance
@@ -64,6 +96,11 @@ public struct Verification {
       public var shape: [Int]
       /// From 0.
       public var axis: Int
+      /// Where the units lie along the axis, if they are not all there is: unit u of n has the entries
+      /// `offset` + (o × n + u) × `block` + b for o below `repeats` and b below `block`.
+      public var offset: Int?
+      public var repeats: Int?
+      public var block: Int?
     }
 
     init(_ graph: Graph, names: [String]) {
@@ -76,7 +113,9 @@ public struct Verification {
           axes: group.places.map { place in
             Axis(
               tensor: names[place.tensor.name] ?? place.tensor.name, shape: place.tensor.shape,
-              axis: place.axis)
+              axis: place.axis, offset: place.isWholeAxis ? nil : place.offset,
+              repeats: place.isWholeAxis ? nil : place.outer,
+              block: place.isWholeAxis ? nil : place.block)
           })
       }
     }
@@ -104,9 +143,17 @@ public struct Verification {
 
   private func verifyCheckpoints() throws -> Outcome {
     var outcome = Outcome()
-    for file in try paths.map(CheckpointFile.init) {
+    let layout = try CheckpointLayout(graph: graph, layers: layers)
+    outcome.coverage = layout.exported?.exportedSymmetry.map { Coverage($0) }
+    for file in try paths.map({ try CheckpointFile($0, as: layout) }) {
       let spec = Spec(file.network.graph, names: file.tensorNames)
       if !outcome.specs.contains(spec) { outcome.specs.append(spec) }
+      guard file.network.graph.canRun else {
+        if let permuted {
+          try file.form.checkpoint(of: randomlyPermuted(file.network)).write(to: permuted)
+        }
+        continue
+      }
       outcome.rows.append(try row(file.network, file.path, check(file.network.graph)))
     }
     return outcome
@@ -152,6 +199,14 @@ public struct Verification {
     return outcome
   }
 
+  private func randomlyPermuted(_ network: Network) -> Network {
+    network.permuted(
+      by: network.graph.symmetry.groups.map { group in
+        var random = RandomStream(seed: seed, "check permutation", 0, group.index)
+        return Permutation(random.permutation(of: group.count))
+      })
+  }
+
   private func check(_ graph: Graph) -> InvarianceCheck {
     InvarianceCheck(graph, draws: draws, seed: seed, threads: threads)
   }
@@ -192,9 +247,13 @@ extension Verification.Outcome {
     let specs = specs.map { spec in
       (["\(spec.architecture): \(counted(spec.permutations.count, "permutation"))"]
         + spec.permutations.enumerated().map { index, permutation in
-          let axes = permutation.axes.map { axis in
+          let shown = coverage == nil ? permutation.axes.count : 6
+          var axes = permutation.axes.prefix(shown).map { axis in
             let shape = axis.shape.map(String.init).joined(separator: " × ")
-            return "axis \(axis.axis) of \(axis.tensor) [\(shape)]"
+            return "axis \(axis.axis) of \(axis.tensor) [\(shape)]\(axis.part)"
+          }
+          if permutation.axes.count > shown {
+            axes.append("and \(permutation.axes.count - shown) more")
           }
           return "  P\(index) of \(counted(permutation.units, "unit")): "
             + axes.joined(separator: ", ")
@@ -210,7 +269,21 @@ extension Verification.Outcome {
         decimal(row.largestLogit, 3), scientific(row.difference), scientific(row.relative),
       ])
     }
+    if let coverage { return specs.joined(separator: "\n") + "\n\n" + coverage.text }
     return specs.joined(separator: "\n") + "\n\n" + table.text
+  }
+}
+
+extension Verification.Spec.Axis {
+  /// How the units lie along the axis, where they are not all there is.
+  fileprivate var part: String {
+    guard let offset, let repeats, let block else { return "" }
+    let words = [
+      offset > 0 || repeats == 1 && block == 1 ? "from \(offset)" : nil,
+      repeats > 1 ? "\(repeats) times" : nil,
+      block > 1 ? "in blocks of \(block)" : nil,
+    ].compactMap(\.self)
+    return words.isEmpty ? "" : " " + words.joined(separator: ", ")
   }
 }
 

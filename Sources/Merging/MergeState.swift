@@ -169,7 +169,7 @@ extension MergeState {
   var shared: Shared {
     Shared(
       indices: [isAligned ? 1 : 0] + alignment.flat
-        + (network.graph == graph ? [] : network.graph.description.utf8.map(Int.init)),
+        + (network.graph == graph ? [] : network.graph.source.utf8.map(Int.init)),
       numbers: network.parameters + network.buffers)
   }
 
@@ -199,7 +199,7 @@ extension MergeState {
     softPermutations = nil
     hardNetwork = nil
     let text = shared.indices[(1 + unitCount)...].map { UInt8($0) }
-    let own = text.isEmpty ? graph : try Graph(parsing: String(decoding: text, as: UTF8.self))
+    let own = text.isEmpty ? graph : try Graph(source: String(decoding: text, as: UTF8.self))
     let border = own.parameterCount
     network = Network(
       own, parameters: Array(shared.numbers[..<border]), buffers: Array(shared.numbers[border...]))

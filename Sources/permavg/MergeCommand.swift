@@ -16,6 +16,11 @@ struct MergeCommand: ParsableCommand {
       the tensors' names and shapes. The merged file has the first one's tensor names, so it loads where that does:
 
         permavg merge a.safetensors b.safetensors c.safetensors --output merged.safetensors
+
+      Networks of any other architecture merge by methods that need no data, if --graph names the graph that \
+      scripts/export_graph.py writes of the model:
+
+        permavg merge a.safetensors b.safetensors --graph net.json --method weight-matching --output merged.safetensors
       """)
 
   @Argument(help: "A run folder with trained members, or two or more .safetensors files.")
@@ -37,7 +42,7 @@ struct MergeCommand: ParsableCommand {
     try world.together {
       guard !checkpoints.isGiven else {
         throw UsageError(
-          "--output, --dataset, --normalization, --seed, --batch-size, --flips and --json are for"
+          "--output, --graph, --layers, --dataset, --normalization, --seed, --batch-size, --flips and --json are for"
             + " checkpoints; \(paths[0]) is a run folder, which knows its own")
       }
     }
@@ -58,6 +63,7 @@ struct MergeCommand: ParsableCommand {
       try machine.requireNoShards()
       return try CheckpointMerge(
         paths, by: merging.checkpointChain(), to: checkpoints.output,
+        graph: checkpoints.layout.graph, layers: checkpoints.layout.names,
         dataset: checkpoints.dataset, dataFolder: machine.data,
         normalization: checkpoints.normalization, settings: settings,
         threads: machine.threads)
@@ -73,6 +79,8 @@ struct CheckpointOptions: ParsableArguments {
     name: [.short, .long],
     help: ArgumentHelp("File for the merged network.", valueName: "file"))
   var output: String?
+
+  @OptionGroup var layout: LayoutOptions
 
   @Option(
     help:
@@ -102,7 +110,8 @@ struct CheckpointOptions: ParsableArguments {
   var json = false
 
   var isGiven: Bool {
-    output != nil || dataset != nil || normalization != nil || seed != nil || batchSize != nil
+    output != nil || layout.isGiven || dataset != nil || normalization != nil || seed != nil
+      || batchSize != nil
       || flips || json
   }
 
@@ -111,4 +120,24 @@ struct CheckpointOptions: ParsableArguments {
     if let batchSize { settings.training.batchSize = batchSize }
     settings.training.flips = flips
   }
+}
+
+/// What checkpoints do not say of their networks.
+struct LayoutOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Graph of the networks, as scripts/export_graph.py writes it of a PyTorch model of any architecture.",
+      valueName: "file.json"))
+  var graph: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Dense layers from the input to the output, where their names do not say: stem,middle,head.",
+      valueName: "names"))
+  var layers: String?
+
+  var isGiven: Bool { graph != nil || layers != nil }
+
+  /// The layers' names, in their order.
+  var names: [String]? { layers?.split(separator: ",").map(String.init) }
 }

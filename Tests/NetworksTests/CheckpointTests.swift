@@ -130,20 +130,30 @@ import Testing
         #""fc.weight" holds a NaN or an infinity"#
       ),
       (
-        "half precision",
+        "bytes",
         [
-          .init(name: "fc.weight", type: .float16, shape: [2, 3], bytes: Data(count: 12)),
+          .init(name: "fc.weight", type: .int8, shape: [2, 3], bytes: Data(count: 6)),
           tensor("fc.bias", [2]),
         ],
-        "is of type F16, expected F32; save the model after model.float()"
+        "is of type I8, expected F16, BF16, F32 or F64; save the model after model.float()"
       ),
       (
-        "double precision in one place",
+        "whole numbers in one place",
         [
           tensor("fc.weight", [2, 3]),
-          .init(name: "fc.bias", type: .float64, shape: [2], bytes: Data(count: 16)),
+          .init(name: "fc.bias", type: .int64, shape: [2], bytes: Data(count: 16)),
         ],
-        #""fc.bias" is of type F64, expected F32"#
+        #""fc.bias" is of type I64, expected F16"#
+      ),
+      (
+        "a double that no float holds",
+        [
+          tensor("fc.weight", [2, 3]),
+          .init(
+            name: "fc.bias", type: .float64, shape: [2],
+            bytes: [1.0, 1e300].withUnsafeBytes { Data($0) }),
+        ],
+        #""fc.bias" holds a NaN or an infinity"#
       ),
     ] as [(String, [Safetensors.Tensor], String)])
   func `tensors that are no network are an error that says why`(

@@ -172,6 +172,59 @@ import Testing
     #expect(units.product([both, places]) == nil)
   }
 
+  @Test func `an axis that meets a concatenation is cut, wherever it stands`() throws {
+    var units = UnitRelations()
+    let parts = [3, 4].map { units.axis(of: $0) }
+    let (whole, places, after) = (units.axis(of: 7), units.axis(of: 2), units.axis(of: 2))
+    let outer = try #require(units.product([whole, places]))
+    let inner = try #require(units.product([after, whole]))
+    units.unify(whole, parts[0] + parts[1])
+    #expect(seen(whole, units) == [Seen(3), Seen(4, offset: 3)])
+    #expect(variables(whole, units) == variables(parts[0] + parts[1], units))
+    #expect(
+      seen(outer, units) == [
+        Seen(3, block: 2), Seen(2, outer: 3), Seen(4, offset: 6, block: 2),
+        Seen(2, offset: 6, outer: 4),
+      ])
+    // Within another, the pieces repeat in steps of the whole: a run for each time.
+    #expect(
+      seen(inner, units) == [
+        Seen(2, block: 7), Seen(3), Seen(4, offset: 3), Seen(3, offset: 7), Seen(4, offset: 10),
+      ])
+    #expect(!isFixed(whole, units))
+    units.fix(parts[1])
+    #expect(units.runs(whole).map(\.isFixed) == [false, true])
+    let other = units.axis(of: 7)
+    units.unify(other, whole)
+    #expect(variables(other, units) == variables(whole, units))
+  }
+
+  @Test func `the same units twice are cut alike`() {
+    var units = UnitRelations()
+    let (half, whole) = (units.axis(of: 4), units.axis(of: 8))
+    units.unify(whole, half + half)
+    let quarters = (0..<4).map { _ in units.axis(of: 2) }
+    units.unify(quarters.dropFirst().reduce(quarters[0]) { $0 + $1 }, whole)
+    #expect(variables(whole, units) == variables(half + half, units))
+    #expect(variables(quarters[0], units) == variables(quarters[2], units))
+    #expect(variables(quarters[0], units) != variables(quarters[1], units))
+    #expect(!isFixed(whole, units))
+  }
+
+  @Test func `what was pinned stays so when it is cut, and pieces that fit nowhere are pinned`() {
+    var units = UnitRelations()
+    let whole = units.axis(of: 6)
+    let parts = [2, 4].map { units.axis(of: $0) }
+    units.fix(whole)
+    units.unify(parts[0] + parts[1], whole)
+    #expect(parts.allSatisfy { isFixed($0, units) })
+    let (rows, columns) = (units.axis(of: 2), units.axis(of: 3))
+    let pieces = [2, 4].map { units.axis(of: $0) }
+    // A border at 2 lies within a row of 3.
+    if let product = units.product([rows, columns]) { units.unify(product, pieces[0] + pieces[1]) }
+    #expect(([rows, columns] + pieces).allSatisfy { isFixed($0, units) })
+  }
+
   private func seen(_ axis: UnitRelations.Axis, _ units: UnitRelations) -> [Seen] {
     units.runs(axis).map { Seen($0.count, offset: $0.offset, outer: $0.outer, block: $0.block) }
   }

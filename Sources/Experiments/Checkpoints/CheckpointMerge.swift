@@ -14,6 +14,12 @@ public struct CheckpointMerge {
   public let output: String
   public let chain: MethodChain
 
+  /// The graph that PyTorch's exporter sees of the networks; nil where their files say what they are.
+  public let graph: String?
+
+  /// The dense layers in their order, by name; nil where the names say it.
+  public let layers: [String]?
+
   /// What methods that need data learn from, and all networks are scored on; nil for no data at all.
   public let dataset: DatasetName?
   public let dataFolder: String?
@@ -30,7 +36,8 @@ public struct CheckpointMerge {
   /// - Throws: ``UsageError`` for fewer than two checkpoints, a file that cannot be made, a method that needs data
   ///   where none is named, or settings out of range.
   public init(
-    _ paths: [String], by chain: MethodChain, to output: String?, dataset: DatasetName?,
+    _ paths: [String], by chain: MethodChain, to output: String?, graph: String? = nil,
+    layers: [String]? = nil, dataset: DatasetName?,
     dataFolder: String?, normalization: Normalization?, settings: Experiment, threads: Int?
   ) throws(UsageError) {
     guard paths.count > 1 else {
@@ -39,6 +46,19 @@ public struct CheckpointMerge {
     }
     guard let output else {
       throw UsageError("--output is missing: name the file for the merged network")
+    }
+    if let graph {
+      guard layers == nil else {
+        throw UsageError("--layers orders dense layers, and --graph \(graph) says it all: give one")
+      }
+      if let problem = chain.links.lazy.compactMap({ $0.method.problemWithoutRunning }).first {
+        throw UsageError("--method \(chain): \(problem)")
+      }
+      guard dataset == nil else {
+        throw UsageError(
+          "--dataset: networks of --graph \(graph) are known by their tensors and cannot be run on data"
+        )
+      }
     }
     if let link = chain.links.first(where: { $0.method.needs.data }), dataset == nil {
       throw UsageError(
@@ -53,6 +73,8 @@ public struct CheckpointMerge {
     self.paths = paths
     self.chain = chain
     self.output = output
+    self.graph = graph
+    self.layers = layers
     self.dataset = dataset
     self.dataFolder = dataFolder
     self.normalization = normalization
@@ -91,7 +113,9 @@ public struct CheckpointMerge {
   public func run(in world: Communicator) throws -> Outcome? {
     let job = Job(in: world, command: "merge", threads: threads)
     let read = try job.onRoot {
-      try Self.read(paths, dataset) { try dataset?.load(from: dataFolder) }
+      try Self.read(paths, CheckpointLayout(graph: graph, layers: layers), dataset) {
+        try dataset?.load(from: dataFolder)
+      }
     }
     let data = dataset == nil ? nil : try world.broadcast(read?.data, phase: "broadcast data")
     var inputNormalization = [UInt8](
@@ -129,9 +153,10 @@ public struct CheckpointMerge {
   }
 
   private static func read(
-    _ paths: [String], _ dataset: DatasetName?, load: () throws -> DatasetPair?
+    _ paths: [String], _ layout: CheckpointLayout, _ dataset: DatasetName?,
+    load: () throws -> DatasetPair?
   ) throws -> Contents {
-    let files = try paths.map(CheckpointFile.init)
+    let files = try paths.map { try CheckpointFile($0, as: layout) }
     try requireCommonArchitecture(files)
     let normalization = try commonNormalization(files)
     let data = try load()
@@ -168,8 +193,7 @@ public struct CheckpointMerge {
       ).text,
     ]
     metadata["normalization"] = normalization?.description
-    try state.network.checkpoint(metadata: metadata, names: read.files[0].tensorNames)
-      .write(to: output)
+    try read.files[0].form.checkpoint(of: state.network, metadata: metadata).write(to: output)
     return Outcome(
       output: output, method: chain.name, architecture: state.graph.description,
       sources: paths.count, normalization: normalization?.description,

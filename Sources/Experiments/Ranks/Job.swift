@@ -100,13 +100,13 @@ package final class Job {
   /// - Throws: `JointFailure`, on every rank.
   func broadcast(_ networks: [Network]?, phase: String) throws -> [Network] {
     guard world.size > 1 else { return networks ?? [] }
-    var text = [UInt8]((networks?[0].graph.description ?? "").utf8)
+    var text = [UInt8]((networks?[0].graph.source ?? "").utf8)
     var numbers = networks?.flatMap { $0.parameters + $0.buffers } ?? []
     try world.broadcast(&text, from: 0, phase: "graph")
     try world.broadcast(&numbers, from: 0, phase: phase)
     return try world.together {
       if let networks { return networks }
-      let graph = try Graph(parsing: String(decoding: text, as: UTF8.self))
+      let graph = try Graph(source: String(decoding: text, as: UTF8.self))
       let (border, size) = (graph.parameterCount, graph.parameterCount + graph.bufferCount)
       return stride(from: 0, to: numbers.count, by: size).map { start in
         Network(

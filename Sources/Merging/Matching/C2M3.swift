@@ -3,7 +3,8 @@ import Tensors
 
 extension MergeMethod {
   public static let c2m3 = MergeMethod(
-    "c2m3", "the mean after matching all members' units at once, by Frank–Wolfe"
+    "c2m3", "the mean after matching all members' units at once, by Frank–Wolfe",
+    worksOnTensors: true
   ) { _ in C2M3() }
 }
 
@@ -78,7 +79,8 @@ public struct C2M3: MergeStep {
     var sum = members[0]
     var result = [members[0].graph.symmetry.identity]
     for member in members.dropFirst() {
-      let found = try matcher.match(member, to: sum, random: &random)
+      let found = try matcher.match(
+        member, to: sum, random: &random, propagates: !sum.graph.canRun)
       accumulate(member.permuted(by: found).parameters, into: &sum.parameters)
       result.append(found)
     }

@@ -4,7 +4,7 @@ import Tensors
 extension MergeMethod {
   public static let mergeMany = MergeMethod(
     "mergemany", "the mean after matching each member's units to the mean of the others, in turn",
-    isShared: true, settings: [MergeMany.restarts.declaration]
+    isShared: true, worksOnTensors: true, settings: [MergeMany.restarts.declaration]
   ) { MergeMany(restarts: $0[MergeMany.restarts]) }
 }
 
@@ -57,6 +57,15 @@ public struct MergeMany: MergeStep {
     var alignment = Alignment.identity(members: members.count, matcher.symmetry)
     var prices = alignment.permutations.map { $0.map { _ in [Double]() } }
     var others = members[0]
+    if !members[0].graph.canRun {
+      // From the input, as they come: the ascent alone does not get there from nowhere.
+      for member in members.indices.dropFirst() {
+        let found = try matcher.propagated(members[member], to: others)
+        placed[member] = members[member].permuted(by: found)
+        alignment[member] = found
+        accumulate(placed[member].parameters, into: &others.parameters)
+      }
+    }
     for _ in 0..<100 {
       // Kept up to date within a sweep, and added anew for each, so that rounding does not pile up.
       var total = sum(of: placed)

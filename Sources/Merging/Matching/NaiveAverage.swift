@@ -1,7 +1,7 @@
 extension MergeMethod {
-  public static let naive = MergeMethod("naive", "the mean of the weights as they are") { _ in
-    NaiveAverage()
-  }
+  public static let naive = MergeMethod(
+    "naive", "the mean of the weights as they are", worksOnTensors: true
+  ) { _ in NaiveAverage() }
 }
 
 /// The mean of the members' parameters as they are.

@@ -9,23 +9,38 @@ import Tensors
 /// then the assignment is that of its linear part, and is taken only if the objective rises, so the ascent stays monotone.
 struct WeightMatcher: Sendable {
   let symmetry: Symmetry
-  private let identity: [Permutation]
+  let identity: [Permutation]
 
   /// Of each group, the tensors that it numbers along more than one axis.
-  private let pairedTensors: [[TensorLayout]]
+  let pairedTensors: [[TensorLayout]]
+
+  /// Of each tensor of parameters, by where it starts, the places in it, each with its group.
+  private let numberings: [Int: [(group: Int, place: Place)]]
 
   init(_ graph: Graph) {
     symmetry = graph.symmetry
     identity = graph.symmetry.identity
     pairedTensors = graph.symmetry.groups.map { group in
-      var counts: [Int: Int] = [:]
+      var axes: [Int: Set<Int>] = [:]
       for place in group.places where !place.isBuffer {
-        counts[place.tensor.range.lowerBound, default: 0] += 1
+        axes[place.tensor.range.lowerBound, default: []].insert(place.axis)
       }
-      return group.places.filter {
-        $0.axis == 0 && !$0.isBuffer && counts[$0.tensor.range.lowerBound] ?? 0 > 1
-      }.map(\.tensor)
+      var seen: Set<Int> = []
+      return group.places.filter { !$0.isBuffer }.map(\.tensor).filter {
+        axes[$0.range.lowerBound]?.count ?? 0 > 1 && seen.insert($0.range.lowerBound).inserted
+      }
     }
+    var numberings: [Int: [(group: Int, place: Place)]] = [:]
+    for group in graph.symmetry.groups {
+      for place in group.places where !place.isBuffer {
+        numberings[place.tensor.range.lowerBound, default: []].append((group.index, place))
+      }
+    }
+    self.numberings = numberings
+  }
+
+  func places(in tensor: TensorLayout) -> [(group: Int, place: Place)] {
+    numberings[tensor.range.lowerBound] ?? []
   }
 
   /// The permutations that bring `network` nearest to `reference`, a local optimum that holds the identity or better.
@@ -36,15 +51,24 @@ struct WeightMatcher: Sendable {
   ///   - scale: the factor of the weights' similarity, above 0.
   ///   - extra: for each group what else a pair is worth, the reference's unit by row; empty for nothing.
   ///   - random: draws the order of the groups.
+  ///   - propagates: whether the ascent starts from ``propagated(_:to:)`` as well, and the better end is taken.
   /// - Returns: one permutation for each group.
   /// - Throws: ``MergeError`` if products of weights overflow.
   func match(
     _ network: Network, to reference: Network, scale: Float = 1, adding extra: [Matrix] = [],
-    random: inout RandomStream
+    random: inout RandomStream, propagates: Bool = false
   ) throws(MergeError) -> [Permutation] {
     var prices = identity.map { _ in [Double]() }
-    return try match(
+    let found = try match(
       network, to: reference, scale: scale, adding: extra, random: &random, prices: &prices)
+    guard propagates, extra.isEmpty else { return found }
+    let start = try propagated(network, to: reference)
+    let placed = network.permuted(by: start)
+    prices = identity.map { _ in [Double]() }
+    let other = try match(placed, to: reference, scale: scale, random: &random, prices: &prices)
+    let (a, b) = (network.permuted(by: found), placed.permuted(by: other))
+    return dot(reference.parameters, b.parameters) > dot(reference.parameters, a.parameters)
+      ? other.after(start) : found
   }
 
   /// The same, sooner where the network was matched to a similar reference before: `prices` are those of the units
@@ -60,11 +84,7 @@ struct WeightMatcher: Sendable {
         let worth = extra.isEmpty ? nil : extra[index]
         let similarity = similarity(
           of: network, to: reference, permutations, group: index, scale: scale, adding: worth)
-        guard similarity.elements.allSatisfy(\.isFinite) else {
-          throw MergeError(
-            "products of weights overflow while units are matched: the weights are huge",
-            isAboutWeights: true)
-        }
+        try requireFinite(similarity)
         let best = maximumAssignment(
           similarity, near: permutations[index], prices: &prices[index])
         func objective(_ permutation: Permutation) -> Double {
@@ -92,21 +112,29 @@ struct WeightMatcher: Sendable {
     scale: Float, adding extra: Matrix?
   ) -> Matrix {
     let group = symmetry.groups[index]
-    var others = permutations
-    others[index] = identity[index]
-    let permuted = network.permuted(by: others)
-    var own = identity
-    own[index] = permutations[index]
-    // Where the group numbers the other axis too, that is left as it is permuted now.
-    let isPaired = !pairedTensors[index].isEmpty
-    let byRows = isPaired ? permuted.permuted(by: own, axes: .columns) : permuted
-    let byColumns = isPaired ? permuted.permuted(by: own, axes: .rows) : permuted
+    // Where the group numbers another axis too, that is left as it is permuted now.
+    var isPaired: Set<Int> = []
+    for tensor in pairedTensors[index] { isPaired.insert(tensor.range.lowerBound) }
+    var known: [Int: [Float]] = [:]
+    func elements(at place: Place) -> [Float] {
+      let start = place.tensor.range.lowerBound
+      let key = isPaired.contains(start) ? start * 16 + place.axis : start * 16 + 15
+      if let known = known[key] { return known }
+      let found = network.elements(of: place.tensor, places(in: place.tensor)) { other, axis in
+        other != index || isPaired.contains(start) && axis != place.axis
+          ? permutations[other] : identity[other]
+      }
+      known[key] = found
+      return found
+    }
     var result = extra ?? Matrix(rows: group.count, columns: group.count)
     result.withMutableView { result in
       for place in group.places where !place.isBuffer {
         reference.withUnits(of: place) { a in
-          (place.axis == 0 ? byRows : byColumns).withUnits(of: place) { b in
-            multiply(a, b.transposed, into: result, scale: scale, keep: 1)
+          elements(at: place).withUnsafeBufferPointer { elements in
+            withUnits(of: place, in: elements) { b in
+              multiply(a, b.transposed, into: result, scale: scale, keep: 1)
+            }
           }
         }
       }
@@ -114,20 +142,28 @@ struct WeightMatcher: Sendable {
     return result
   }
 
+  func requireFinite(_ similarity: Matrix) throws(MergeError) {
+    guard similarity.elements.allSatisfy(\.isFinite) else {
+      throw MergeError(
+        "products of weights overflow while units are matched: the weights are huge",
+        isAboutWeights: true)
+    }
+  }
+
   /// scale · ⟨θ_A, π(θ_B)⟩ over the tensors of a group, and what is added.
   private func exactObjective(
     of network: Network, to reference: Network, _ permutations: [Permutation], group index: Int,
     scale: Float, adding extra: Matrix?
   ) -> Double {
-    let permuted = network.permuted(by: permutations)
     var sum = extra.map { total($0, permutations[index]) } ?? 0
     var seen: Set<Int> = []
     for place in symmetry.groups[index].places where !place.isBuffer {
       let range = place.tensor.range
       guard seen.insert(range.lowerBound).inserted else { continue }
-      sum +=
-        Double(scale)
-        * dot(Array(reference.parameters[range]), Array(permuted.parameters[range]))
+      let permuted = network.elements(of: place.tensor, places(in: place.tensor)) { group, _ in
+        permutations[group]
+      }
+      sum += Double(scale) * dot(Array(reference.parameters[range]), permuted)
     }
     return sum
   }

@@ -4,13 +4,14 @@ import Tensors
 extension MergeMethod {
   public static let weightMatching = MergeMethod(
     "weight-matching", "the mean after matching each member's units to member 0's by their weights",
-    isShared: true
+    isShared: true, worksOnTensors: true
   ) { _ in WeightMatching() }
 }
 
 /// Git Re-Basin's weight matching of every member to the first (Ainsworth, Hayase & Srinivasa 2023, algorithm 1).
 ///
-/// Starts from how the members are lined up already. The members are shared out among the team.
+/// Starts from how the members are lined up already; for exported networks, which have many groups, heads and channel groups,
+/// from there and from the input (``WeightMatcher/propagated(_:to:)``). The members are shared out among the team.
 public struct WeightMatching: MergeStep {
   /// The method.
   public init() {}
@@ -20,11 +21,14 @@ public struct WeightMatching: MergeStep {
     let identity = state.graph.symmetry.identity.flatMap(\.indices)
     let members = state.comparableMembers
     let seed = resources.seed
+    let propagates = !state.graph.canRun
     let found = try resources.team.map(members.count, phase: "share assignments") { member in
       guard member > 0 else { return identity }
       var random = RandomStream(seed: seed, "weight matching", member)
-      return try matcher.match(members[member], to: members[0], random: &random)
-        .flatMap(\.indices)
+      return try matcher.match(
+        members[member], to: members[0], random: &random, propagates: propagates
+      )
+      .flatMap(\.indices)
     }
     state.align(by: state.alignment(flat: Array(found.joined())).after(state.alignment))
   }

@@ -33,6 +33,9 @@ public struct MergeMethod: Sendable {
 
   private let obstacle: @Sendable (Graph) -> String?
 
+  /// Whether it asks for nothing but tensors and their symmetry, so that networks that cannot be run merge by it.
+  public let worksOnTensors: Bool
+
   /// Whether it works on one member and is no merge: what merges are held against.
   public let isControl: Bool
 
@@ -65,6 +68,7 @@ public struct MergeMethod: Sendable {
   ///   - othersNeed: what workers other than the first need to take part.
   ///   - folds: whether batch normalisations are folded while it works.
   ///   - obstacle: what keeps it from taking members of a graph, in words that follow its name; nil if nothing does.
+  ///   - worksOnTensors: whether it can do with networks that cannot be run.
   ///   - isControl: whether it is no merge, but what merges are held against.
   ///   - settings: what may be set, ``Setting/declaration`` of each.
   ///   - make: gives the step for some settings.
@@ -72,7 +76,7 @@ public struct MergeMethod: Sendable {
     _ name: String, _ summary: String, needs: Needs = .nothing, isShared: Bool = false,
     othersNeed: @escaping @Sendable (SettingValues, Graph) -> Others = { _, _ in .members },
     folds: Bool = false, obstacle: @escaping @Sendable (Graph) -> String? = { _ in nil },
-    isControl: Bool = false, settings: [SettingDeclaration] = [],
+    worksOnTensors: Bool = false, isControl: Bool = false, settings: [SettingDeclaration] = [],
     make: @escaping @Sendable (SettingValues) -> any MergeStep
   ) {
     self.name = name
@@ -82,6 +86,7 @@ public struct MergeMethod: Sendable {
     self.othersNeed = othersNeed
     self.folds = folds
     self.obstacle = obstacle
+    self.worksOnTensors = worksOnTensors
     self.isControl = isControl
     self.settings = settings
     self.make = make
@@ -89,6 +94,7 @@ public struct MergeMethod: Sendable {
 
   /// Why the method cannot take members of a graph; nil if it can.
   public func problem(for graph: Graph) -> String? {
+    if !graph.canRun, let problem = problemWithoutRunning { return problem }
     if let obstacle = obstacle(graph) { return "\(name): \(obstacle)" }
     guard folds else { return nil }
     do {
@@ -97,6 +103,15 @@ public struct MergeMethod: Sendable {
     } catch {
       return "\(name): \(error)"
     }
+  }
+
+  /// Why the method cannot take networks that are known by their tensors alone; nil if it can.
+  public var problemWithoutRunning: String? {
+    guard !worksOnTensors else { return nil }
+    let others = MethodCatalog.standard.methods.filter(\.worksOnTensors).map(\.name)
+    return
+      "\(name): an exported network is known by its tensors and cannot be run, which this method needs; choose of "
+      + others.joined(separator: ", ")
   }
 
   /// The step that does it.

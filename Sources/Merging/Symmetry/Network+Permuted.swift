@@ -46,10 +46,10 @@ extension Network {
     }
     var result = self
     for (tensor, axes) in (sources[false] ?? [:]).values {
-      reorder(parameters, tensor, axes, into: &result.parameters)
+      reorder(parameters, tensor, axes, at: tensor.range.lowerBound, into: &result.parameters)
     }
     for (tensor, axes) in (sources[true] ?? [:]).values {
-      reorder(buffers, tensor, axes, into: &result.buffers)
+      reorder(buffers, tensor, axes, at: tensor.range.lowerBound, into: &result.buffers)
     }
     return result
   }
@@ -72,9 +72,10 @@ extension Place {
   }
 }
 
-/// Writes a tensor with its axes' entries taken from other places.
+/// Writes a tensor with its axes' entries taken from other places, from `start` on.
 private func reorder(
-  _ block: [Float], _ tensor: TensorLayout, _ axes: [[Int]?], into result: inout [Float]
+  _ block: [Float], _ tensor: TensorLayout, _ axes: [[Int]?], at start: Int,
+  into result: inout [Float]
 ) {
   let columns = tensor.columns
   // The axes but the first as one.
@@ -90,7 +91,7 @@ private func reorder(
   block.withUnsafeBufferPointer { from in
     result.withUnsafeMutableBufferPointer { to in
       for row in 0..<tensor.shape[0] {
-        let target = tensor.range.lowerBound + row * columns
+        let target = start + row * columns
         let origin = tensor.range.lowerBound + (axes[0]?[row] ?? row) * columns
         if let columnSources {
           for (column, source) in columnSources.enumerated() {
@@ -109,18 +110,49 @@ extension Network {
   func withUnits<Result>(
     of place: Place, _ body: (MatrixView) throws -> Result
   ) rethrows -> Result {
-    let tensor = place.tensor
     let block = place.isBuffer ? buffers : parameters
     return try block.withUnsafeBufferPointer {
-      let elements = UnsafeBufferPointer(rebasing: $0[tensor.range])
-      let view = MatrixView(elements, rows: tensor.shape[0], columns: tensor.columns)
-      if place.isWholeAxis, place.axis == 0 { return try body(view) }
-      if place.isWholeAxis, place.axis == 1, tensor.shape.count == 2 {
-        return try body(view.transposed)
-      }
-      return try gather(elements, place).withView(body)
+      try Merging.withUnits(
+        of: place, in: UnsafeBufferPointer(rebasing: $0[place.tensor.range]), body)
     }
   }
+
+  /// The elements of a tensor of parameters after some of the groups that number it are permuted.
+  ///
+  /// - Parameters:
+  ///   - tensor: the tensor.
+  ///   - places: the places in it, each with its group.
+  ///   - permutation: gives a group's permutation along an axis.
+  /// - Returns: as many numbers as the tensor has.
+  func elements(
+    of tensor: TensorLayout, _ places: [(group: Int, place: Place)],
+    permutedBy permutation: (_ group: Int, _ axis: Int) -> Permutation
+  ) -> [Float] {
+    var axes: [[Int]?] = tensor.shape.map { _ in nil }
+    for (group, place) in places {
+      let own = permutation(group, place.axis)
+      guard own.fixedPoints < own.count else { continue }
+      axes[place.axis] = place.reordering(
+        axes[place.axis] ?? Array(0..<tensor.shape[place.axis]), by: own)
+    }
+    var result = Array(parameters[tensor.range])
+    guard axes.contains(where: { $0 != nil }) else { return result }
+    reorder(parameters, tensor, axes, at: 0, into: &result)
+    return result
+  }
+}
+
+/// Lends a place in a tensor's elements as a matrix with a row for each unit.
+func withUnits<Result>(
+  of place: Place, in elements: UnsafeBufferPointer<Float>,
+  _ body: (MatrixView) throws -> Result
+) rethrows -> Result {
+  let tensor = place.tensor
+  if place.isWholeAxis, place.axis == 0 || place.axis == 1 && tensor.shape.count == 2 {
+    let view = MatrixView(elements, rows: tensor.shape[0], columns: tensor.columns)
+    return try body(place.axis == 0 ? view : view.transposed)
+  }
+  return try gather(elements, place).withView(body)
 }
 
 /// The numbers of each unit at a place, a row a unit.

@@ -49,6 +49,15 @@ public struct LoadedNetwork: Sendable {
   /// In the order of the graph's parameters and buffers.
   public let tensorNames: [String]
 
+  /// How the file keeps them.
+  public let form: CheckpointForm
+
+  init(network: Network, tensorNames: [String], form: CheckpointForm) {
+    self.network = network
+    self.tensorNames = tensorNames
+    self.form = form
+  }
+
   /// The network that a checkpoint holds, whatever program wrote it.
   ///
   /// A file that says its architecture, as ours do, is taken at its word if it has that one's tensors. Else the
@@ -58,12 +67,12 @@ public struct LoadedNetwork: Sendable {
   ///   - file: the tensors.
   ///   - path: names the file in errors.
   ///   - layers: which layers its metadata may name.
-  /// - Throws: ``CheckpointError`` if the tensors are not those of one network, are of another element type than F32, or
-  ///   hold a NaN or an infinity.
+  ///   - order: the dense layers by name, from the input to the output, for a multi-layer perceptron whose names do not say.
+  /// - Throws: ``CheckpointError`` if the tensors are not those of one network, are no floats, or hold a NaN or an infinity.
   public init(
-    _ file: Safetensors, path: String, layers: LayerCatalog = .standard
+    _ file: Safetensors, path: String, layers: LayerCatalog = .standard, order: [String]? = nil
   ) throws(CheckpointError) {
-    let found = try Self.recognize(file, path, layers)
+    let found = try Self.recognizeWrapped(file, path, layers, order)
     let graph = found.graph
     var blocks: [[Float]] = [[], []]
     for (place, (layout, name)) in zip(graph.tensors + graph.buffers, found.tensorNames)
@@ -86,16 +95,7 @@ public struct LoadedNetwork: Sendable {
         blocks[1] += counts.map { Float($0) }
         continue
       }
-      guard let floats = tensor.floats else {
-        throw CheckpointError(
-          path,
-          "tensor \"\(name)\" is of type \(tensor.type.rawValue), expected F32; save the"
-            + " model after model.float()")
-      }
-      guard floats.allSatisfy(\.isFinite) else {
-        throw CheckpointError(path, "tensor \"\(name)\" holds a NaN or an infinity")
-      }
-      blocks[place < graph.tensors.count ? 0 : 1] += floats
+      blocks[place < graph.tensors.count ? 0 : 1] += try Self.numbers(of: tensor, path)
     }
     let names = Set(found.tensorNames)
     let extra = file.tensors.filter { !names.contains($0.name) }
@@ -107,6 +107,38 @@ public struct LoadedNetwork: Sendable {
     }
     network = Network(graph, parameters: blocks[0], buffers: blocks[1])
     tensorNames = found.tensorNames
+    form = CheckpointForm(
+      entries: found.tensorNames.enumerated().map { place, name in
+        CheckpointForm.Entry(
+          name: name, type: file[name]?.type ?? .float32, content: .numbers(place))
+      })
+  }
+
+  /// The network as the names have it, else as they are without what wrappers put in front of them.
+  private static func recognizeWrapped(
+    _ file: Safetensors, _ path: String, _ layers: LayerCatalog, _ order: [String]?
+  ) throws(CheckpointError) -> RecognizedGraph {
+    let names = file.tensors.map(\.name)
+    let bare = bareNames(names)
+    do {
+      if let order { return try Family.recognizePerceptron(file, path, order: order) }
+      return try recognize(file, path, layers)
+    } catch {
+      guard bare != names, Set(bare).count == names.count else { throw error }
+      let original = Dictionary(zip(bare, names), uniquingKeysWith: { first, _ in first })
+      let unwrapped = Safetensors(
+        tensors: zip(file.tensors, bare).map {
+          Safetensors.Tensor(name: $1, type: $0.type, shape: $0.shape, bytes: $0.bytes)
+        }, metadata: file.metadata)
+      let found: RecognizedGraph
+      if let order {
+        found = try Family.recognizePerceptron(unwrapped, path, order: order)
+      } else {
+        found = try recognize(unwrapped, path, layers)
+      }
+      return RecognizedGraph(
+        graph: found.graph, tensorNames: found.tensorNames.map { original[$0] ?? $0 })
+    }
   }
 
   private static func recognize(

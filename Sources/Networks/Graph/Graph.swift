@@ -85,6 +85,35 @@ public struct Graph: Sendable {
     plan = Plan(nodes, shapes, tensors: layout.tensors, buffers: kept.tensors)
   }
 
+  /// What is known of an exported network: its tensors, with their names in PyTorch, and its symmetry.
+  ///
+  /// A network of such a graph can be permuted, averaged and matched by its weights, and not run (``canRun``).
+  ///
+  /// - Parameters:
+  ///   - exported: the operators.
+  ///   - limit: the most parameters it may have.
+  /// - Throws: ``GraphError`` if it has more, or none.
+  public init(_ exported: ExportedGraph, limit: Int = 1 << 32) throws(GraphError) {
+    var layout = BlockLayout(limit: limit)
+    var kept = BlockLayout(limit: limit)
+    for tensor in exported.parameters { try layout.append(.of(tensor), of: 0, named: "") }
+    for tensor in exported.buffers { try kept.append(.of(tensor), of: 0, named: "") }
+    guard layout.end > 0 else { throw GraphError(nil, "it has no parameters that are floats") }
+    let derived = ExportedSymmetry(exported, parameters: layout.tensors, buffers: kept.tensors)
+    inputShape = [1]
+    nodes = [
+      Node(
+        exported.name, ExportedNetwork(exported: exported, derived: derived),
+        reads: Self.inputName)
+    ]
+    shapes = try Shapes(input: inputShape, nodes, isPart: false)
+    familyText = exported.fingerprint
+    (tensors, parameterCount) = (layout.tensors, layout.end)
+    (buffers, bufferCount) = (kept.tensors, kept.end)
+    symmetry = derived.symmetry
+    plan = Plan(nodes, shapes, tensors: layout.tensors, buffers: kept.tensors)
+  }
+
   /// How many numbers a sample of the input has.
   public var inputs: Int { inputShape.reduce(1, *) }
 

@@ -40,11 +40,25 @@ public struct Symmetry: Equatable, Sendable {
     }
     for axis in values[nodes.count] { units.fix(axis) }
 
+    self.init(
+      units, tensors: Array(zip(tensors, parameterAxes)), buffers: Array(zip(buffers, bufferAxes)),
+      nodeAxes: nodes.indices.map { values[$0 + 1].first })
+  }
+
+  /// The groups that are left free where all is said.
+  ///
+  /// - Parameters:
+  ///   - units: what is known of all axes.
+  ///   - tensors: those of parameters, each with its axes.
+  ///   - buffers: those of buffers.
+  ///   - nodeAxes: of each node's value, the axis of its units or channels.
+  init(
+    _ units: UnitRelations, tensors: [(TensorLayout, [UnitRelations.Axis])],
+    buffers: [(TensorLayout, [UnitRelations.Axis])], nodeAxes: [UnitRelations.Axis?]
+  ) {
     var numbers: [Int: Int] = [:]
     var found: [(count: Int, places: [Place])] = []
-    for (isBuffer, list) in [
-      (false, zip(tensors, parameterAxes)), (true, zip(buffers, bufferAxes)),
-    ] {
+    for (isBuffer, list) in [(false, tensors), (true, buffers)] {
       for (tensor, axes) in list {
         for (axis, own) in axes.enumerated() {
           for run in units.runs(own) where !run.isFixed {
@@ -71,9 +85,9 @@ public struct Symmetry: Equatable, Sendable {
       }
     }
     self.groupsOfAxes = groupsOfAxes
-    groupOfNode = nodes.indices.map { node in
-      guard let first = values[node + 1].first else { return nil }
-      let runs = units.runs(first)
+    groupOfNode = nodeAxes.map { axis in
+      guard let axis else { return nil }
+      let runs = units.runs(axis)
       return runs.count == 1 && !runs[0].isFixed ? numbers[runs[0].variable] : nil
     }
   }
@@ -108,6 +122,17 @@ public struct Place: Equatable, Sendable {
   /// Whether every entry of the axis is one unit.
   public var isWholeAxis: Bool {
     offset == 0 && outer == 1 && block == 1 && tensor.shape[axis] == count
+  }
+
+  /// The place of the pairs of this place's units with those of another that lie side by side in each, such as heads and what is
+  /// in a head; nil if the other's do not.
+  public func product(with inner: Place) -> Place? {
+    guard tensor == inner.tensor, isBuffer == inner.isBuffer, axis == inner.axis,
+      offset == inner.offset, block == inner.count * inner.block, inner.outer == outer * count
+    else { return nil }
+    return Place(
+      tensor: tensor, isBuffer: isBuffer, axis: axis, count: count * inner.count, offset: offset,
+      outer: outer, block: inner.block)
   }
 
   /// The entries along the axis, in the order of the units: for each unit its own, `outer` × `block` of them.

@@ -47,7 +47,8 @@ struct BlockLayout {
     }
     tensors.append(
       TensorLayout(
-        name: "\(name).\(declaration.name)", shape: declaration.shape, range: end..<end + count,
+        name: name.isEmpty ? declaration.name : "\(name).\(declaration.name)",
+        shape: declaration.shape, range: end..<end + count,
         node: node, role: declaration.role, initializer: declaration.initializer,
         decays: declaration.decays))
     end += count

@@ -1,37 +1,36 @@
 /// Labelled images of bytes, in memory.
 public struct Dataset: Equatable, Sendable {
-  /// What the set is called: `fashion-mnist`, `mnist` or `synthetic`, and its part.
+  /// What the set is called: `fashion-mnist`, `cifar-10` …, and its part.
   public let name: String
 
-  /// The images one after another, each height × width bytes, row by row.
+  /// The images one after another, each channel by channel and row by row.
   public let pixels: [UInt8]
 
   /// The class of each image, below ``classes``.
   public let labels: [UInt8]
 
-  public let height: Int
-  public let width: Int
+  /// How large the images are.
+  public let shape: ImageShape
   public let classes: Int
 
   public var count: Int { labels.count }
-  public var features: Int { height * width }
+  public var features: Int { shape.count }
 
   /// A set of images.
   ///
   /// - Throws: ``DataError`` if a label is not below `classes` or the counts differ.
   public init(
-    name: String, pixels: [UInt8], labels: [UInt8], height: Int, width: Int, classes: Int
+    name: String, pixels: [UInt8], labels: [UInt8], shape: ImageShape, classes: Int
   ) throws(DataError) {
-    guard pixels.count == labels.count * height * width else {
+    guard pixels.count == labels.count * shape.count else {
       throw DataError(
-        name, "\(pixels.count) bytes of images of \(height) × \(width) for \(labels.count) labels")
+        name, "\(pixels.count) bytes of images of \(shape) for \(labels.count) labels")
     }
     guard let position = labels.firstIndex(where: { $0 >= classes }) else {
       self.name = name
       self.pixels = pixels
       self.labels = labels
-      self.height = height
-      self.width = width
+      self.shape = shape
       self.classes = classes
       return
     }

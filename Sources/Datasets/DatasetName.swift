@@ -4,14 +4,50 @@ import Foundation
 public enum DatasetName: String, Codable, Sendable, CaseIterable {
   case fashionMNIST = "fashion-mnist"
   case mnist
+  case kmnist
+  case emnistBalanced = "emnist-balanced"
+  case emnistByClass = "emnist-byclass"
+  case emnistByMerge = "emnist-bymerge"
+  case emnistDigits = "emnist-digits"
+  case emnistLetters = "emnist-letters"
+  case cifar10 = "cifar-10"
+  case cifar100 = "cifar-100"
   case synthetic
 
   /// Where the set's files are if nothing else is said.
   public var defaultFolder: String? {
+    self == .fashionMNIST ? "/usr/share/datasets/fashion-mnist" : nil
+  }
+
+  /// How many classes it has.
+  public var classes: Int {
     switch self {
-    case .fashionMNIST: "/usr/share/datasets/fashion-mnist"
-    case .mnist, .synthetic: nil
+    case .fashionMNIST, .mnist, .kmnist, .emnistDigits, .cifar10, .synthetic: 10
+    case .emnistBalanced, .emnistByMerge: 47
+    case .emnistByClass: 62
+    case .emnistLetters: 26
+    case .cifar100: 100
     }
+  }
+
+  /// How large its images are; IDX files may hold others.
+  public var shape: ImageShape {
+    isCIFAR
+      ? ImageShape(channels: 3, height: 32, width: 32) : ImageShape(height: 28, width: 28)
+  }
+
+  private var isCIFAR: Bool { self == .cifar10 || self == .cifar100 }
+
+  /// Whether the files are EMNIST's, whose images lie on their side (Cohen, Afshar, Tapson & van Schaik 2017).
+  var isEMNIST: Bool { rawValue.hasPrefix("emnist-") }
+
+  /// What the first class is called in the files.
+  var firstLabel: UInt8 { self == .emnistLetters ? 1 : 0 }
+
+  /// What the names of the files of a part begin with, `train` or `test`.
+  func prefix(_ part: String) -> String {
+    if isEMNIST { return "\(rawValue)-\(part)" }
+    return part == "test" ? "t10k" : part
   }
 
   /// How to come by the files.
@@ -19,8 +55,10 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
     switch self {
     case .fashionMNIST:
       "install the Debian package dataset-fashion-mnist, or name a folder with --data DIR"
-    case .mnist: "name the folder that holds its four IDX files with --data DIR"
+    case .cifar10, .cifar100:
+      "fetch the binary version, and name the folder that holds its .bin files with --data DIR"
     case .synthetic: "no files are needed"
+    default: "name the folder that holds its four IDX files with --data DIR"
     }
   }
 
@@ -30,24 +68,22 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
   /// - Returns: the part to learn from and the part to report on.
   /// - Throws: ``DataError``
   public func load(from folder: String? = nil) throws(DataError) -> DatasetPair {
-    switch self {
-    case .synthetic: return try SyntheticImages().makePair()
-    case .fashionMNIST, .mnist:
-      guard let folder = folder ?? defaultFolder else {
-        throw DataError(rawValue, "no folder of data is given: \(advice)")
-      }
-      return try MNISTFolder(path: folder, name: self).read()
-    }
+    guard self != .synthetic else { return try SyntheticImages().makePair() }
+    let folder = try given(folder, "data")
+    return isCIFAR
+      ? try CIFARFolder(path: folder, name: self).read()
+      : try MNISTFolder(path: folder, name: self).read()
   }
 
   /// Reads a folder's training images alone.
   ///
-  /// - Parameter folder: holds the two IDX files.
+  /// - Parameter folder: holds the files of them.
   /// - Returns: the images.
   /// - Throws: ``DataError``
   public func loadTraining(from folder: String) throws(DataError) -> Dataset {
-    try MNISTFolder(path: folder, name: self, option: "--shard-data").read(
-      "train", prefix: "train")
+    isCIFAR
+      ? try CIFARFolder(path: folder, name: self, option: "--shard-data").readTraining()
+      : try MNISTFolder(path: folder, name: self, option: "--shard-data").read("train")
   }
 
   /// Reads the test images alone, or makes them.
@@ -56,13 +92,17 @@ public enum DatasetName: String, Codable, Sendable, CaseIterable {
   /// - Returns: the images.
   /// - Throws: ``DataError``
   public func loadTest(from folder: String? = nil) throws(DataError) -> Dataset {
-    switch self {
-    case .synthetic: return try SyntheticImages().makePair().test
-    case .fashionMNIST, .mnist:
-      guard let folder = folder ?? defaultFolder else {
-        throw DataError(rawValue, "no folder of test images is given: \(advice)")
-      }
-      return try MNISTFolder(path: folder, name: self).read("test", prefix: "t10k")
+    guard self != .synthetic else { return try SyntheticImages().makePair().test }
+    let folder = try given(folder, "test images")
+    return isCIFAR
+      ? try CIFARFolder(path: folder, name: self).readTest()
+      : try MNISTFolder(path: folder, name: self).read("test")
+  }
+
+  private func given(_ folder: String?, _ what: String) throws(DataError) -> String {
+    guard let folder = folder ?? defaultFolder else {
+      throw DataError(rawValue, "no folder of \(what) is given: \(advice)")
     }
+    return folder
   }
 }

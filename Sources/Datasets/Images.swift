@@ -103,7 +103,7 @@ public struct Images: Samples {
     dataset.pixels.withUnsafeBufferPointer { pixels in
       normalizeImage(
         UnsafeBufferPointer(rebasing: pixels[image * features..<(image + 1) * features]),
-        width: dataset.width, isFlipped: isFlipped, scale: normalization.scale,
+        width: dataset.shape.width, isFlipped: isFlipped, scale: normalization.scale,
         shift: normalization.shift, into: out)
     }
   }

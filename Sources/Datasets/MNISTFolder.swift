@@ -1,6 +1,8 @@
 import Foundation
 
-/// A folder with the four IDX files of MNIST or of Fashion-MNIST, plain or `.gz`.
+/// A folder with the four IDX files of MNIST or of a set in its form, plain or `.gz`.
+///
+/// Those of EMNIST hold each image with its rows and columns exchanged, and call the first letter 1; both are put right.
 struct MNISTFolder {
   let path: String
   let name: DatasetName
@@ -17,26 +19,26 @@ struct MNISTFolder {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DataError(path, "no such folder; \(advice)")
     }
-    let training = try readPart("train", prefix: "train")
-    let test = try readPart("test", prefix: "t10k")
-    guard (test.height, test.width) == (training.height, training.width) else {
+    let training = try readPart("train")
+    let test = try readPart("test")
+    guard test.shape == training.shape else {
       throw DataError(
         path,
-        "has training images of \(training.height) × \(training.width) pixels and test images of"
-          + " \(test.height) × \(test.width)")
+        "has training images of \(training.shape) pixels and test images of \(test.shape)")
     }
     return DatasetPair(training: training, test: test)
   }
 
-  /// Reads one of the two parts, `train` or `t10k`.
-  func read(_ part: String, prefix: String) throws(DataError) -> Dataset {
+  /// Reads one of the two parts, `train` or `test`.
+  func read(_ part: String) throws(DataError) -> Dataset {
     guard FileManager.default.fileExists(atPath: path) else {
       throw DataError(path, "no such folder; \(advice)")
     }
-    return try readPart(part, prefix: prefix)
+    return try readPart(part)
   }
 
-  private func readPart(_ part: String, prefix: String) throws(DataError) -> Dataset {
+  private func readPart(_ part: String) throws(DataError) -> Dataset {
+    let prefix = name.prefix(part)
     let imagePath = try find("\(prefix)-images", "idx3-ubyte")
     let labelPath = try find("\(prefix)-labels", "idx1-ubyte")
     let images = try IDXFile(contentsOf: imagePath)
@@ -60,13 +62,47 @@ struct MNISTFolder {
     guard images.dimensions[0] > 0, images.dimensions[1] * images.dimensions[2] > 0 else {
       throw DataError(imagePath, "holds no images: its dimensions are \(images.dimensions)")
     }
+    let shape =
+      name.isEMNIST
+      ? ImageShape(height: images.dimensions[2], width: images.dimensions[1])
+      : ImageShape(height: images.dimensions[1], width: images.dimensions[2])
+    let own = try fromZero(labels.bytes, labelPath)
     do {
       return try Dataset(
-        name: "\(name.rawValue) \(part)", pixels: images.bytes, labels: labels.bytes,
-        height: images.dimensions[1], width: images.dimensions[2], classes: 10)
+        name: "\(name.rawValue) \(part)", pixels: upright(images), labels: own, shape: shape,
+        classes: name.classes)
     } catch {
       throw DataError(labelPath, error.problem)
     }
+  }
+
+  /// The images row by row.
+  private func upright(_ images: IDXFile) -> [UInt8] {
+    guard name.isEMNIST else { return images.bytes }
+    let (count, height, width) = (
+      images.dimensions[0], images.dimensions[1], images.dimensions[2]
+    )
+    var result = [UInt8](repeating: 0, count: images.bytes.count)
+    for image in 0..<count {
+      let start = image * height * width
+      for i in 0..<height {
+        for j in 0..<width {
+          result[start + j * height + i] = images.bytes[start + i * width + j]
+        }
+      }
+    }
+    return result
+  }
+
+  /// Labels whose first class is 0.
+  private func fromZero(_ labels: [UInt8], _ path: String) throws(DataError) -> [UInt8] {
+    let first = name.firstLabel
+    if let position = labels.firstIndex(where: { $0 < first }) {
+      throw DataError(
+        path,
+        "label \(position) is \(labels[position]); classes of \(name.rawValue) are from \(first)")
+    }
+    return first == 0 ? labels : labels.map { $0 - first }
   }
 
   /// The file of a part under one of the names it is known by.

@@ -58,6 +58,6 @@ struct SyntheticImages {
     }
     return try Dataset(
       name: "\(DatasetName.synthetic.rawValue) \(part)", pixels: pixels, labels: labels,
-      height: side, width: side, classes: classes)
+      shape: ImageShape(height: side, width: side), classes: classes)
   }
 }

@@ -23,14 +23,14 @@ private let defaults = Recipe.default.experiment
 struct MachineOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Folder with the data set's four IDX files, plain or .gz. (default for fashion-mnist:"
+      "Folder with the data set's files: four IDX files, plain or .gz, or CIFAR's .bin. (default for fashion-mnist:"
         + " \(DatasetName.fashionMNIST.defaultFolder ?? ""), of the Debian package"
         + " dataset-fashion-mnist)", valueName: "dir"))
   var data: String?
 
   @Option(
     help: ArgumentHelp(
-      "Folder of each member's own training images, with {member} for its number from 0: two IDX files, read"
+      "Folder of each member's own training images, with {member} for its number from 0: the files of training images, read"
         + " by the rank that trains the member and sent to none. Test images come from --data.",
       valueName: "dir"))
   var shardData: String?
@@ -237,8 +237,13 @@ struct ExperimentOptions: ParsableArguments {
   var experiment: Experiment {
     var result = recipe.experiment
     seed.map { result.seed = $0 }
+    let set = dataset ?? result.dataset
+    if architecture == nil, let own = Graph("\(set.shape.count)-512-\(set.classes)") {
+      result.architecture = own
+    }
     if let architecture {
-      result.architecture = architecture
+      result.architecture = architecture.ofUsualImages(
+        resizedTo: set.shape.numbers, classes: set.classes)
       architecture.family?.learningRate.map { result.training.learningRate = $0 }
     }
     dataset.map { result.dataset = $0 }

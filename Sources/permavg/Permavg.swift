@@ -21,7 +21,7 @@ struct Permavg: ParsableCommand {
     subcommands: [
       RunCommand.self, TrainCommand.self, MergeCommand.self, DistillCommand.self,
       EvaluateCommand.self, VerifyCommand.self, ReportCommand.self, StudyCommand.self,
-      BenchmarkCommand.self,
+      ArchitecturesCommand.self, BenchmarkCommand.self,
     ])
 }
 

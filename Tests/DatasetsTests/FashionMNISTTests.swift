@@ -12,7 +12,8 @@ struct FashionMNISTTests {
     let pair = try DatasetName.fashionMNIST.load()
     for (part, count) in [(pair.training, 60_000), (pair.test, 10_000)] {
       #expect(part.count == count)
-      #expect((part.height, part.width, part.features, part.classes) == (28, 28, 784, 10))
+      #expect(part.shape == ImageShape(height: 28, width: 28))
+      #expect((part.features, part.classes) == (784, 10))
       let counts = (0..<10).map { label in part.labels.count { Int($0) == label } }
       #expect(counts == Array(repeating: count / 10, count: 10))
     }

@@ -9,7 +9,7 @@ import Testing
   static func smallSet() throws -> Dataset {
     try Dataset(
       name: "small", pixels: (0..<11).flatMap { i in (0..<6).map { UInt8(10 * i + $0) } },
-      labels: (0..<11).map { UInt8($0 % 4) }, height: 2, width: 3, classes: 4)
+      labels: (0..<11).map { UInt8($0 % 4) }, shape: ImageShape(height: 2, width: 3), classes: 4)
   }
 
   @Test(arguments: [1, 2, 3])

@@ -17,7 +17,7 @@ import Testing
       #expect(pair.test.labels == [7, 7])
       for (part, name, count) in [(pair.training, "mnist train", 3), (pair.test, "mnist test", 2)] {
         #expect(part.name == name)
-        #expect((part.height, part.width, part.classes) == (2, 2, 10))
+        #expect(part.shape == ImageShape(height: 2, width: 2) && part.classes == 10)
         #expect((part.count, part.features) == (count, 4))
       }
     }

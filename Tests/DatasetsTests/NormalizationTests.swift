@@ -9,7 +9,8 @@ import Testing
   func `a byte becomes its distance from the mean in deviations`(text: String) throws {
     let normalization = try #require(Normalization(text))
     let set = try Dataset(
-      name: "bytes", pixels: Array(0...255), labels: [0], height: 16, width: 16, classes: 1)
+      name: "bytes", pixels: Array(0...255), labels: [0], shape: ImageShape(height: 16, width: 16),
+      classes: 1)
     for isFlipped in [false, true] {
       var inputs = [Float](repeating: .nan, count: 512)
       let images = Images(set, normalization: normalization)
@@ -27,7 +28,8 @@ import Testing
   @Test func `the thesis' normalisation goes from −1 to 1`() throws {
     #expect(Normalization("0.5,0.5") == .symmetric)
     let set = try Dataset(
-      name: "two", pixels: [0, 255], labels: [0], height: 1, width: 2, classes: 1)
+      name: "two", pixels: [0, 255], labels: [0], shape: ImageShape(height: 1, width: 2), classes: 1
+    )
     var inputs: [Float] = [0, 0]
     Images(set, normalization: .symmetric).write(0..<1, into: &inputs)
     #expect(abs(inputs[0] + 1) < 1e-6 && abs(inputs[1] - 1) < 1e-6)

@@ -9,7 +9,7 @@ import Testing
   /// 400 images of 2 × 2, of 8 classes in turn; an image's first byte and second tell its place.
   private let dataset = try? Dataset(
     name: "numbered", pixels: (0..<400).flatMap { [UInt8($0 % 256), UInt8($0 / 256), 0, 0] },
-    labels: (0..<400).map { UInt8($0 % 8) }, height: 2, width: 2, classes: 8)
+    labels: (0..<400).map { UInt8($0 % 8) }, shape: ImageShape(height: 2, width: 2), classes: 8)
 
   private func shards(
     _ rule: ShardRule, _ members: Int, size: Int? = nil, seed: UInt64 = 1
@@ -201,7 +201,8 @@ import Testing
 
   @Test func `views are the images and, where they are flipped, their mirror images`() throws {
     let dataset = try Dataset(
-      name: "one", pixels: [0, 51, 102, 255], labels: [0], height: 2, width: 2, classes: 2)
+      name: "one", pixels: [0, 51, 102, 255], labels: [0], shape: ImageShape(height: 2, width: 2),
+      classes: 2)
     let normalization = try #require(Normalization("0,1"))
     for isFlipping in [false, true] {
       let views = Images(dataset, normalization: normalization, isFlipping: isFlipping).views

@@ -33,11 +33,15 @@ import Testing
 
   @Test func `a set whose counts differ or whose labels are beyond its classes is an error`() {
     let counts = #expect(throws: DataError.self) {
-      try Dataset(name: "d", pixels: [1, 2, 3], labels: [0], height: 2, width: 2, classes: 2)
+      try Dataset(
+        name: "d", pixels: [1, 2, 3], labels: [0], shape: ImageShape(height: 2, width: 2),
+        classes: 2)
     }
     #expect(counts?.problem == "3 bytes of images of 2 × 2 for 1 labels")
     let labels = #expect(throws: DataError.self) {
-      try Dataset(name: "d", pixels: [1, 2], labels: [0, 2], height: 1, width: 1, classes: 2)
+      try Dataset(
+        name: "d", pixels: [1, 2], labels: [0, 2], shape: ImageShape(height: 1, width: 1),
+        classes: 2)
     }
     #expect(labels?.problem == "label 1 is 2; there are 2 classes, from 0")
   }

@@ -152,3 +152,60 @@ private struct RandomNumbers {
     }
   }
 }
+
+/// Images of several channels, from their files to a merged network.
+@Suite struct ColourTests {
+  /// 150 images to learn from and 40 to test with, each class of a colour of its own, with noise.
+  private func write(to folder: String) throws {
+    var random = RandomNumbers(state: 7)
+    func records(_ count: Int) -> [UInt8] {
+      (0..<count).flatMap { image -> [UInt8] in
+        let label = UInt8(image % 10)
+        return [label]
+          + (0..<3072).map { place in
+            UInt8(random.next() % 64) + UInt8(Int(label) * (place / 1024 + 3) * 5 % 150)
+          }
+      }
+    }
+    for batch in 1...5 {
+      try ExperimentsTests.write(records(30), to: "\(folder)/data_batch_\(batch).bin")
+    }
+    try ExperimentsTests.write(records(40), to: "\(folder)/test_batch.bin")
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func `a residual network learns from colour images, the same bytes on any number of ranks`()
+    throws
+  {
+    try withTemporaryFolder { folder in
+      let data = "\(folder)/cifar"
+      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+      try write(to: data)
+      var members: [[String: Data]] = []
+      for (ranks, shards) in [
+        (1, []), (2, []), (1, ["--shards", "iid"]), (3, ["--shards", "iid"]),
+      ] {
+        let run = "\(folder)/run-\(ranks)-\(shards.count)"
+        try Program.succeed(
+          ranks: ranks,
+          [
+            "train", "--output", run, "--dataset", "cifar-10", "--data", data, "--architecture",
+            "resnet8", "--members", "2", "--epochs", "2", "--batch-size", "30",
+          ] + shards)
+        members.append(try contents(of: "\(run)/members"))
+        let experiment = try RunFolder(run).readExperiment()
+        #expect(experiment.architecture.description == "resnet8:3x32x32-10")
+      }
+      #expect(members[0] == members[1] && members[2] == members[3])
+      try Program.expectRefusal(
+        2, saying: "takes images of 12 × 16 × 16", "cifar-10 has 3 × 32 × 32",
+        arguments: [
+          "train", "--output", "\(folder)/x", "--dataset", "cifar-10", "--data", data,
+          "--architecture", "cnn:12x16x16-10",
+        ], launches: [nil])
+      let list = try Program.succeed(["architectures", "resnet8", "--dataset", "cifar-100"])
+      #expect(list.output.contains("resnet8:3x32x32-100") && list.output.contains("group 0"))
+      #expect(try Program.succeed(["architectures"]).output.contains("resnet20x4"))
+    }
+  }
+}

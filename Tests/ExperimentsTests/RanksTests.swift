@@ -84,7 +84,7 @@ private let shards = 10
   /// 12,000 images of 28 × 28 with a label each, and what they are, in two parts.
   private func dataPayload(_ traffic: Traffic) -> Int {
     let names = "synthetic train".utf8.count + "synthetic test".utf8.count
-    return traffic.broadcast(12_000 * (28 * 28 + 1) + 2 * 3 * 8 + names)
+    return traffic.broadcast(12_000 * (28 * 28 + 1) + 2 * 4 * 8 + names)
   }
 
   @Test(.timeLimit(.minutes(5)))
@@ -128,8 +128,9 @@ private let shards = 10
     let traffic = Traffic(ranks: ranks)
     let network = 4 * (785 * 24 + 25 * 20 + 21 * 10)
     let sums = [
-      // Of repair and of rescale: the merged network and the four members, in each hidden layer.
-      5 * 2 * 24, 5 * 2 * 20, 5 * 2 * 24, 5 * 2 * 20,
+      // Of repair and of rescale: the merged network and the four members, in each hidden layer, and once the first is corrected
+      // the network's second again.
+      5 * 2 * (24 + 20), 2 * 20, 5 * 2 * (24 + 20), 2 * 20,
       // Of matching: all members, and the products of the first with the others.
       4 * 2 * 24 + 3 * 24 * 24, 4 * 2 * 20 + 3 * 20 * 20,
       // Of the last layer.

@@ -61,7 +61,7 @@ import Testing
       let head = 49 * 50 / 2 + 49 * 10
       command.expectPayloads(
         [
-          "deal out shards": traffic.broadcast(8 * 3) + traffic.broadcast(8 * 4)
+          "deal out shards": traffic.broadcast(8 * 4) + traffic.broadcast(8 * 4)
             + traffic.away(4) * 300 * (784 + 1),
           "gather member weights": traffic.away(4) * network,
           "broadcast members": traffic.broadcast(4 * network),
@@ -224,7 +224,7 @@ import Testing
         #expect(!ledger.contains { $0.phase == "broadcast data" || $0.phase == "deal out shards" })
       }
       // How many images, of which size and how many classes, and a digest of them.
-      #expect(command.payload("agree on shards") == 2 * 3 * (4 * 8 + 32))
+      #expect(command.payload("agree on shards") == 2 * 3 * (5 * 8 + 32))
     }
   }
 

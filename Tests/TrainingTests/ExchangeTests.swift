@@ -202,4 +202,28 @@ import Testing
       #expect(Coupling(text) == nil && !Coupling.problem(with: text).isEmpty)
     }
   }
+
+  @Test(arguments: ["fedavg", "fedavg(weights=equal)", "diloco(outer-rate=1,outer-momentum=0)"])
+  func `running statistics are averaged with the parameters`(text: String) throws {
+    let graph = try Graph(parsing: "resnet8:1x8x8-4")
+    let samples = [100, 300]
+    let members = Population(
+      (0..<2).map { member in
+        var network = Network(graph, random: RandomStream(seed: 1, "member", member))
+        for place in network.buffers.indices { network.buffers[place] = Float(place + 10 * member) }
+        return GradientDescent(network, learningRate: 0.1, momentum: 0.9, weightDecay: 0)
+      }, of: graph, sampleCounts: samples)
+    let after = try exchange(text, members)
+    let share: Float = text.contains("equal") ? 0.5 : 0.75
+    for buffer in graph.buffers {
+      for place in buffer.range {
+        let mean = Float(place) + 10 * share
+        for member in 0..<2 {
+          #expect(
+            after[member].network.buffers[place] == (buffer.role == .count ? mean.rounded() : mean))
+        }
+      }
+    }
+    #expect(largestDifference(after[0].network.parameters, after[1].network.parameters) == 0)
+  }
 }

@@ -6,8 +6,8 @@ extension Dataset {
     for index in indices { pixels += self.pixels[index * features..<(index + 1) * features] }
     do {
       return try Dataset(
-        name: name, pixels: pixels, labels: indices.map { labels[$0] }, height: height,
-        width: width, classes: classes)
+        name: name, pixels: pixels, labels: indices.map { labels[$0] }, shape: shape,
+        classes: classes)
     } catch {
       preconditionFailure("images of a set are none: \(error)")
     }

@@ -111,8 +111,7 @@ extension Job {
       )
     }
     let phase = "deal out shards"
-    var shape =
-      own.map { [$0.pair.training.height, $0.pair.training.width, $0.pair.training.classes] } ?? []
+    var shape = own.map { $0.pair.training.shape.numbers + [$0.pair.training.classes] } ?? []
     try world.broadcast(&shape, from: 0, phase: phase)
     var counts = own.map { $0.shards.indices.map(\.count) } ?? []
     try world.broadcast(&counts, from: 0, phase: phase)
@@ -132,22 +131,22 @@ extension Job {
         let labels = try world.receive(as: UInt8.self, from: 0, phase: phase)
         shards.append(
           try Dataset(
-            name: name, pixels: pixels, labels: labels, height: shape[0], width: shape[1],
-            classes: shape[2]))
+            name: name, pixels: pixels, labels: labels, shape: ImageShape(numbers: shape),
+            classes: shape[3]))
       } else {
         shards.append(nil)
       }
     }
     let classCounts = own.map { own in
       own.shards.indices.map { indices in
-        indices.reduce(into: [Int](repeating: 0, count: shape[2])) {
+        indices.reduce(into: [Int](repeating: 0, count: shape[3])) {
           $0[Int(own.pair.training.labels[$1])] += 1
         }
       }
     }
     return RunData(
       training: nil, test: own?.pair.test, shards: shards, counts: counts,
-      classCounts: classCounts ?? [], features: shape[0] * shape[1], classes: shape[2])
+      classCounts: classCounts ?? [], features: ImageShape(numbers: shape).count, classes: shape[3])
   }
 
   // MARK: - Shards in folders
@@ -177,28 +176,28 @@ extension Job {
     // What leaves a rank is how many images there are, of which size, and a digest.
     let phase = "agree on shards"
     let gathered = try world.allgatherV(
-      own.compactMap { $0 }.flatMap { [$0.count, $0.height, $0.width, $0.classes] }, phase: phase)
+      own.compactMap { $0 }.flatMap { [$0.count] + $0.shape.numbers + [$0.classes] }, phase: phase)
     let digests = try world.allgatherV(
       own.compactMap { $0.map { Array(digest(of: $0)) } }.flatMap { $0 }, phase: phase)
     let all = numbers.map { member in
-      let start = member / world.size * 4
-      return Array(gathered[worker(of: member, among: world.size)][start..<start + 4])
+      let start = member / world.size * 5
+      return Array(gathered[worker(of: member, among: world.size)][start..<start + 5])
     }
     try world.together {
       for (member, facts) in all.enumerated() where Array(facts[1...]) != Array(all[0][1...]) {
         throw DataError(
           place.shardFolder(template, member),
-          "has images of \(facts[1]) × \(facts[2]), and \(place.shardFolder(template, 0)) of"
-            + " \(all[0][1]) × \(all[0][2]); members need images of one size")
+          "has images of \(ImageShape(numbers: Array(facts[1...]))), and"
+            + " \(place.shardFolder(template, 0)) of \(ImageShape(numbers: Array(all[0][1...])));"
+            + " members need images of one size")
       }
     }
     _ = try onRoot {
       guard let test, let shard = own[0] else { return }
-      guard (test.height, test.width) == (shard.height, shard.width) else {
+      guard test.shape == shard.shape else {
         throw DataError(
           place.shardFolder(template, 0),
-          "has images of \(shard.height) × \(shard.width), and the test images are of \(test.height) ×"
-            + " \(test.width)")
+          "has images of \(shard.shape), and the test images are of \(test.shape)")
       }
       var hash = SHA256()
       hash.update(data: Data(digest(of: test)))
@@ -209,11 +208,11 @@ extension Job {
       }
       try check(
         "\(all.map { String($0[0]) }.joined(separator: " + ")) and \(test.count) images of"
-          + " \(test.height) × \(test.width), SHA-256 \(hexadecimal(hash.finalize()))", test)
+          + " \(test.shape), SHA-256 \(hexadecimal(hash.finalize()))", test)
     }
     return RunData(
       training: nil, test: test, shards: own, counts: all.map { $0[0] },
-      features: all[0][1] * all[0][2], classes: all[0][3])
+      features: ImageShape(numbers: Array(all[0][1...])).count, classes: all[0][4])
   }
 
   private func digest(of dataset: Dataset) -> SHA256.Digest {

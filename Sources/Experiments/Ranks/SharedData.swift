@@ -10,13 +10,16 @@ struct DataFingerprint {
   init(_ data: DatasetPair) {
     var hash = SHA256()
     for part in [data.training, data.test] {
-      hash.update(data: Data("\(part.count) \(part.height) \(part.width) \(part.classes) ".utf8))
+      // Of one channel nothing is said of it, as before there were several.
+      let sides = part.shape.numbers.dropFirst(part.shape.channels == 1 ? 1 : 0)
+        .map(String.init).joined(separator: " ")
+      hash.update(data: Data("\(part.count) \(sides) \(part.classes) ".utf8))
       part.pixels.withUnsafeBytes { hash.update(bufferPointer: $0) }
       part.labels.withUnsafeBytes { hash.update(bufferPointer: $0) }
     }
     text =
-      "\(data.training.count) and \(data.test.count) images of \(data.training.height) ×"
-      + " \(data.training.width), SHA-256 \(hexadecimal(hash.finalize()))"
+      "\(data.training.count) and \(data.test.count) images of \(data.training.shape),"
+      + " SHA-256 \(hexadecimal(hash.finalize()))"
   }
 }
 
@@ -38,7 +41,7 @@ extension Communicator {
   }
 
   private func broadcast(_ dataset: Dataset?, phase: String) throws -> Dataset {
-    var shape = dataset.map { [$0.height, $0.width, $0.classes] } ?? []
+    var shape = dataset.map { $0.shape.numbers + [$0.classes] } ?? []
     var name = [UInt8]((dataset?.name ?? "").utf8)
     var pixels = dataset?.pixels ?? []
     var labels = dataset?.labels ?? []
@@ -50,7 +53,7 @@ extension Communicator {
       try dataset
         ?? Dataset(
           name: String(decoding: name, as: UTF8.self), pixels: pixels, labels: labels,
-          height: shape[0], width: shape[1], classes: shape[2])
+          shape: ImageShape(numbers: shape), classes: shape[3])
     }
   }
 }

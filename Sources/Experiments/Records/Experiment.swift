@@ -105,7 +105,13 @@ public struct Experiment: Codable, Equatable, Sendable {
     guard architecture.inputs == data.features else {
       throw UsageError(
         "--architecture \(architecture): takes \(architecture.inputs) inputs, but \(dataset.rawValue)"
-          + " has \(data.height) × \(data.width) = \(data.features) pixels")
+          + " has images of \(data.shape) = \(data.features) numbers")
+    }
+    let input = architecture.inputShape
+    guard input.count != 3 || input == data.shape.numbers else {
+      throw UsageError(
+        "--architecture \(architecture): takes images of \(ImageShape(numbers: input)), but"
+          + " \(dataset.rawValue) has \(data.shape)")
     }
     guard architecture.outputs == data.classes else {
       throw UsageError(

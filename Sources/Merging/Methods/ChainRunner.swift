@@ -128,12 +128,12 @@ public struct ChainRunner {
       progress.isRootAhead = false
       try surroundings.together {
         let resources = try surroundings.resources(for: method, with: surroundings.team)
-        try link.method.step(link.values).apply(to: &state, with: resources)
+        try link.step.apply(to: &state, with: resources)
       }
     } else {
       try surroundings.onRoot { team in
         let resources = try surroundings.resources(for: method, with: team)
-        try link.method.step(link.values).apply(to: &state, with: resources)
+        try link.step.apply(to: &state, with: resources)
       }
       progress.isRootAhead = surroundings.team.size > 1
     }
@@ -142,6 +142,13 @@ public struct ChainRunner {
     progress.outcome.traffic.rounds += surroundings.traffic.rounds - before.rounds
     progress.outcome.traffic.bytesSent += surroundings.traffic.bytesSent - before.bytesSent
     progress.outcome.seconds += (ContinuousClock.now - clock) / .seconds(1)
+  }
+}
+
+extension MethodChain.Link {
+  /// The step, which sees members as the method wants to.
+  fileprivate var step: any MergeStep {
+    method.folds ? FoldedStep(method.step(values)) : method.step(values)
   }
 }
 

@@ -115,7 +115,5 @@ public struct MergeMethod: Sendable {
   }
 
   /// The step that does it.
-  public func step(_ values: SettingValues = SettingValues()) -> any MergeStep {
-    folds ? FoldedStep(make(values)) : make(values)
-  }
+  public func step(_ values: SettingValues = SettingValues()) -> any MergeStep { make(values) }
 }

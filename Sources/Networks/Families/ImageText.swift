@@ -68,6 +68,23 @@ struct ImageText {
   }
 }
 
+extension Graph {
+  /// The graph of the same text for other images, where the text says nothing of images; else the graph.
+  ///
+  ///     Graph("resnet20")?.ofUsualImages(resizedTo: [3, 32, 32], classes: 100)      // resnet20:3x32x32-100
+  ///
+  /// - Parameters:
+  ///   - image: channels, height and width.
+  ///   - classes: how many outputs.
+  public func ofUsualImages(resizedTo image: Shape, classes: Int) -> Graph {
+    let text = description
+    guard inputShape.count == 3, family != nil, !text.contains(":"), !text.contains("{") else {
+      return self
+    }
+    return Graph(text + ImageText(image, classes).description) ?? self
+  }
+}
+
 private func == (
   a: (image: Shape, classes: Int), b: (image: Shape, classes: Int)
 ) -> Bool { a.image == b.image && a.classes == b.classes }

@@ -51,15 +51,18 @@ struct DiLoCo: Exchange {
   mutating func exchange(
     _ members: inout Population, at moment: ExchangeMoment, with team: any Team
   ) throws {
-    let mean = try members.mean(
-      weights: members.weights(weighting), length: members.graph.parameterCount, with: team
-    ) { $0.network.parameters }
+    let network = try members.meanNetwork(weights: members.weights(weighting), with: team)
+    let mean = network.parameters
     precondition(outer.count == mean.count, "an exchange before the start is known")
     for i in mean.indices {
       let change = outer[i] - mean[i]
       velocity[i] = momentum * velocity[i] + change
       outer[i] -= rate * (change + momentum * velocity[i])
     }
-    for member in members.held { members[member].network.parameters = outer }
+    // What is kept and not learned has no outer momentum.
+    for member in members.held {
+      members[member].network.parameters = outer
+      members[member].network.buffers = network.buffers
+    }
   }
 }

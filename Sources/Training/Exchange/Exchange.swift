@@ -104,6 +104,26 @@ public struct Population: Sendable {
     }
   }
 
+  /// The weighted mean of all members' networks, on every worker: of their parameters, and of what they keep, such as running statistics.
+  ///
+  /// - Parameters:
+  ///   - weights: one a member; they sum to one.
+  ///   - team: the workers.
+  /// - Returns: a network of ``graph``; whole numbers that members keep are rounded.
+  /// - Throws: what messages throw.
+  func meanNetwork(weights: [Float], with team: any Team) throws -> Network {
+    let parameterCount = graph.parameterCount
+    let all = try mean(
+      weights: weights, length: parameterCount + graph.bufferCount, with: team
+    ) { $0.network.parameters + $0.network.buffers }
+    var result = Network(
+      graph, parameters: Array(all[..<parameterCount]), buffers: Array(all[parameterCount...]))
+    for buffer in graph.buffers where buffer.role == .count {
+      for place in buffer.range { result.buffers[place].round() }
+    }
+    return result
+  }
+
   /// Equal weights, or by how many samples members have.
   func weights(_ weighting: MemberWeighting) -> [Float] {
     switch weighting {

@@ -42,8 +42,8 @@ extension ExchangeMethod {
 /// Replaces every member by the mean of all: FedAvg (McMahan, Moore, Ramage, Hampson & Agüera y Arcas 2017), local SGD (Stich
 /// 2019), PAPA-all (Jolicoeur-Martineau, Gervais, Fatras, Zhang & Lacoste-Julien 2024).
 ///
-/// After the last exchange all members are one network. An exchange carries each member's parameters once to the first worker,
-/// and their mean to all.
+/// After the last exchange all members are one network, running statistics included. An exchange carries each member's parameters and buffers
+/// once to the first worker, and their mean to all.
 struct FedAvg: Exchange {
   let weighting: MemberWeighting
   let momentum: ExchangeMomentum
@@ -53,17 +53,15 @@ struct FedAvg: Exchange {
   ) throws {
     let weights = members.weights(weighting)
     let length = members.graph.parameterCount
-    let mean = try members.mean(weights: weights, length: length, with: team) {
-      $0.network.parameters
-    }
+    let mean = try members.meanNetwork(weights: weights, with: team)
     let velocity =
       momentum == .mean
       ? try members.mean(weights: weights, length: length, with: team) { $0.velocity } : []
     for member in members.held {
-      members[member].network.parameters = mean
+      members[member].network = mean
       switch momentum {
       case .keep: break
-      case .reset: members[member].velocity = Array(repeating: 0, count: mean.count)
+      case .reset: members[member].velocity = Array(repeating: 0, count: length)
       case .mean: members[member].velocity = velocity
       }
     }

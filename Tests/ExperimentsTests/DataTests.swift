@@ -159,13 +159,16 @@ private struct RandomNumbers {
   private func write(to folder: String) throws {
     var random = RandomNumbers(state: 7)
     func records(_ count: Int) -> [UInt8] {
-      (0..<count).flatMap { image -> [UInt8] in
-        let label = UInt8(image % 10)
-        return [label]
-          + (0..<3072).map { place in
-            UInt8(random.next() % 64) + UInt8(Int(label) * (place / 1024 + 3) * 5 % 150)
-          }
+      var bytes: [UInt8] = []
+      for image in 0..<count {
+        let label = image % 10
+        bytes.append(UInt8(label))
+        for channel in 0..<3 {
+          let level = label * (channel + 3) * 5 % 150
+          for _ in 0..<1024 { bytes.append(UInt8(random.next() % 64) + UInt8(level)) }
+        }
       }
+      return bytes
     }
     for batch in 1...5 {
       try ExperimentsTests.write(records(30), to: "\(folder)/data_batch_\(batch).bin")

@@ -226,4 +226,18 @@ import Testing
     }
     #expect(largestDifference(after[0].network.parameters, after[1].network.parameters) == 0)
   }
+
+  @Test func `WASH shuffles as much in a short run as in a long one`() throws {
+    let members = try population()
+    func moved(_ text: String, of count: Int) throws -> Double {
+      let after = try exchange(text, members, of: count)
+      let (a, b) = (parameters(members)[0], parameters(after)[0])
+      return Double(zip(a, b).filter { $0 != $1 }.count) / Double(a.count)
+    }
+    // All of the first layer in a hundred exchanges, and less below; a fourth stays where it was.
+    #expect(try moved("wash", of: 100) == moved("wash(share=1)", of: 100))
+    #expect(try moved("wash", of: 400) == moved("wash(share=0.25)", of: 7))
+    #expect(try moved("wash(shuffles=10)", of: 100) == moved("wash(share=0.1)", of: 7))
+    #expect(try moved("wash", of: 50) > 0.3 && moved("wash", of: 2000) < 0.05)
+  }
 }

@@ -76,6 +76,7 @@ extension Graph {
   /// - Parameters:
   ///   - image: channels, height and width.
   ///   - classes: how many outputs.
+  /// - Returns: a graph of the same family.
   public func ofUsualImages(resizedTo image: Shape, classes: Int) -> Graph {
     let text = description
     guard inputShape.count == 3, family != nil, !text.contains(":"), !text.contains("{") else {
